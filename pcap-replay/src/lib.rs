@@ -1,0 +1,3 @@
+//! The `xdpsim` command as a library.
+
+pub mod capture;

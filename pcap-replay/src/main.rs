@@ -1,0 +1,2 @@
+//! The `xdpsim` command.
+fn main() {}

@@ -1,0 +1,105 @@
+//! `net_rx_action()`: the poll list of one CPU.
+//!
+//! Owns the order of polls, the budgets and the lifetime of redirect info: one context per run, over
+//! all polls of all devices in it. Rules: HLP-20 to HLP-22, DRV-07, FLU-01.
+
+use std::collections::VecDeque;
+
+use xdpsim_devmap::{DevId, QueueId};
+
+use super::domain::{Domain, Feed};
+use crate::driver::DriverState;
+use crate::poll::{NAPI_BUDGET, SOFTIRQ_BUDGET};
+use crate::profile::KernelVersion;
+use crate::redirect::RedirectInfo;
+use crate::sink::Sink;
+
+/// A NAPI instance: one receive queue of one device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct NapiId {
+    pub dev: DevId,
+    pub queue: QueueId,
+}
+
+impl<S: Sink> Domain<S> {
+    /// Runs softirqs on a CPU until nobody waits to be polled.
+    pub(crate) fn run_softirqs(&mut self, cpu: usize, feed: &Feed<'_>) {
+        while !self.cpus[cpu].poll_list.is_empty() {
+            self.net_rx_action(cpu, feed);
+            self.tidy_arena(feed);
+        }
+    }
+
+    /// One softirq run. Who is scheduled meanwhile is polled in the same run, unless somebody has used
+    /// up a whole poll: then the run ends, and with it the redirect info.
+    fn net_rx_action(&mut self, cpu: usize, feed: &Feed<'_>) {
+        if self.world.profile.kernel >= KernelVersion::BPF_NET_CONTEXT {
+            self.cpus[cpu].ri = RedirectInfo::default();
+        }
+        let mut budget = SOFTIRQ_BUDGET as isize;
+        let mut list = std::mem::take(&mut self.cpus[cpu].poll_list);
+        let mut repoll = VecDeque::new();
+        loop {
+            let Some(napi) = list.pop_front() else {
+                if repoll.is_empty() && !self.cpus[cpu].poll_list.is_empty() {
+                    list = std::mem::take(&mut self.cpus[cpu].poll_list);
+                    continue;
+                }
+                break;
+            };
+            let work = self.napi_poll(cpu, napi, feed);
+            if work == NAPI_BUDGET {
+                repoll.push_back(napi);
+            } else {
+                self.napi_complete(cpu, napi);
+            }
+            budget -= work as isize;
+            if budget <= 0 {
+                break;
+            }
+        }
+        let scheduled = &mut self.cpus[cpu].poll_list;
+        list.append(scheduled);
+        list.append(&mut repoll);
+        *scheduled = list;
+    }
+
+    /// `napi_poll()`: at most 64 frames of one queue.
+    fn napi_poll(&mut self, cpu: usize, napi: NapiId, feed: &Feed<'_>) -> usize {
+        let (mut env, cpus, rx) = self.split(feed);
+        let cpu = &mut cpus[cpu];
+        let device = env.world.devices.get(napi.dev);
+        env.stamp.cpu = cpu.id.0;
+        if device.is_veth() {
+            if !device.napi {
+                return 0;
+            }
+            if device.prog.is_none() && env.is_plain_far_end(napi.dev) {
+                return cpu.poll_far_end(&mut env, napi);
+            }
+            cpu.begin_poll(&mut env, napi.dev, napi.queue);
+            let taken = cpu.fill_from_ring(&mut env, napi);
+            cpu.run_poll(&mut env);
+            return taken;
+        }
+        let queue = &mut rx[napi.dev.0 as usize][usize::from(napi.queue.0)];
+        if queue.is_empty() && cpu.flush_list.is_empty() {
+            return 0;
+        }
+        cpu.begin_poll(&mut env, napi.dev, napi.queue);
+        let taken = queue.take(NAPI_BUDGET, |frames| cpu.poll.extend(frames));
+        cpu.run_poll(&mut env);
+        taken
+    }
+
+    /// `napi_complete_done()`: a veth looks into its ring once more.
+    fn napi_complete(&mut self, cpu: usize, napi: NapiId) {
+        if let DriverState::Veth(end) = &mut self.drivers[napi.dev.0 as usize] {
+            let rq = &mut end.rq[usize::from(napi.queue.0)];
+            rq.notify_masked = !rq.ring.is_empty() && self.world.devices.get(napi.dev).napi;
+            if rq.notify_masked {
+                self.cpus[cpu].poll_list.push_back(napi);
+            }
+        }
+    }
+}

@@ -1,0 +1,268 @@
+//! Where frames' bytes live, and how a program reads and writes one.
+//!
+//! Bytes are in the batch that is being fed, in the write arena, or, if they outlived their batch, in
+//! the kept buffer; descriptors say which. The batch is read-only: the first write copies the frame
+//! into the arena, with its headroom in front. Nothing is reference counted; [`Store::promote`] moves
+//! what rings and queues still hold before the buffers are reused.
+//!
+//! Rules: DVP-04, DVP-05, DRV-10, RED-02 (sizes).
+
+use xdpsim_devmap::Errno;
+
+use crate::batch::Desc;
+
+/// Bytes that `struct xdp_frame` takes at the start of the headroom.
+pub const XDP_FRAME_SIZE: u32 = 40;
+/// Bytes of shared info that are reserved at the end of the buffer.
+pub const SHARED_INFO_SIZE: u32 = 320;
+/// The most bytes that an skb's linear part has in front of a program on a veth (DRV-10).
+pub const VETH_LINEAR_MAX: u32 = 4096 - Desc::HEADROOM as u32 - SHARED_INFO_SIZE;
+
+/// The buffers that a domain owns.
+#[derive(Debug, Default)]
+pub struct Store {
+    arena: Vec<u8>,
+    kept: Vec<u8>,
+    next: Vec<u8>,
+}
+
+impl Store {
+    /// Arena size beyond which it is emptied at the next opportunity, in bytes.
+    pub const ARENA_SOFT_MAX: usize = 4 << 20;
+
+    /// The frame's data, fragments included. `input` is the batch's bytes.
+    #[must_use]
+    #[inline]
+    pub fn bytes<'a>(&'a self, input: &'a [u8], desc: Desc) -> &'a [u8] {
+        let buffer = match desc.buffer() {
+            Desc::BATCH => input,
+            Desc::ARENA => &self.arena,
+            _ => &self.kept,
+        };
+        &buffer[desc.off as usize..desc.off as usize + desc.len as usize]
+    }
+
+    /// How much has been written since the arena was last emptied.
+    #[must_use]
+    pub fn arena_len(&self) -> usize {
+        self.arena.len()
+    }
+
+    /// Empties the arena. Nobody may hold a descriptor into it.
+    pub fn clear_arena(&mut self) {
+        self.arena.clear();
+    }
+
+    /// Begins to move all live frames out of batch, arena and the kept buffer.
+    pub fn promote(&mut self) {
+        self.next.clear();
+    }
+
+    /// Moves one live frame, headroom and metadata included.
+    pub fn promote_one(&mut self, input: &[u8], desc: &mut Desc) {
+        let front = self.front_of(*desc);
+        let start = desc.off as usize - front;
+        let end = desc.off as usize + desc.len as usize;
+        let bytes = match desc.buffer() {
+            Desc::BATCH => &input[start..end],
+            Desc::ARENA => &self.arena[start..end],
+            _ => &self.kept[start..end],
+        };
+        let off = self.next.len() + front;
+        self.next.extend_from_slice(bytes);
+        *desc = desc.moved(Desc::KEPT, off as u32);
+    }
+
+    /// Ends the move: the old buffers are free.
+    pub fn promoted(&mut self) {
+        std::mem::swap(&mut self.kept, &mut self.next);
+        self.next.clear();
+        self.arena.clear();
+    }
+
+    /// How many bytes in front of the data really exist: none in a batch, and only metadata is worth
+    /// keeping elsewhere.
+    fn front_of(&self, desc: Desc) -> usize {
+        if desc.buffer() == Desc::BATCH { 0 } else { usize::from(desc.meta_len()) }
+    }
+
+    /// Copies a frame to the end of the arena with its headroom in front and `tail` zero bytes behind.
+    fn copy_to_arena(&mut self, input: &[u8], desc: Desc, tail: u32) -> Desc {
+        let front = self.front_of(desc);
+        let room = usize::from(desc.headroom());
+        let base = self.arena.len();
+        self.arena.resize(base + room - front, 0);
+        let start = desc.off as usize - front;
+        let end = desc.off as usize + desc.len as usize;
+        match desc.buffer() {
+            Desc::BATCH => self.arena.extend_from_slice(&input[start..end]),
+            Desc::ARENA => self.arena.extend_from_within(start..end),
+            _ => self.arena.extend_from_slice(&self.kept[start..end]),
+        }
+        let end = self.arena.len();
+        self.arena.resize(end + tail as usize, 0);
+        let moved = desc.moved(Desc::ARENA, (base + room) as u32);
+        Desc { len: desc.len + tail, ..moved }
+    }
+}
+
+/// A frame in the hands of a program: `struct xdp_buff`.
+///
+/// ```
+/// use xdpsim_core::frame::{FrameMut, Store};
+/// use xdpsim_core::{Desc, FrameNo};
+///
+/// let input = [0u8; 60];
+/// let (mut store, mut desc) = (Store::default(), Desc::arrived(0, 60, FrameNo(0)));
+/// let mut frame = FrameMut::new(&mut store, &input, &mut desc, 4096);
+/// frame.data_mut()[0] = 2;                 // copies: the capture stays as it was
+/// frame.adjust_head(-4)?;                  // room for a VLAN tag
+/// assert_eq!((frame.len(), frame.data()[4]), (64, 2));
+/// assert_eq!(input[0], 0);
+/// # Ok::<(), xdpsim_devmap::Errno>(())
+/// ```
+pub struct FrameMut<'a> {
+    store: &'a mut Store,
+    input: &'a [u8],
+    desc: &'a mut Desc,
+    frame_size: u32,
+    private: bool,
+}
+
+impl<'a> FrameMut<'a> {
+    /// The frame behind `desc`, in a buffer of `frame_size` bytes (a page, as a rule; frames too long
+    /// for it have a buffer that just fits, as on an ideal port).
+    #[inline]
+    pub fn new(store: &'a mut Store, input: &'a [u8], desc: &'a mut Desc, frame_size: u32) -> Self {
+        Self { store, input, desc, frame_size, private: false }
+    }
+
+    /// The same, writing where the bytes are if they are in the arena already; a deliberate fault
+    /// for tests of DVP-05.
+    pub(crate) fn shared(mut self) -> Self {
+        self.private = self.desc.buffer() == Desc::ARENA;
+        self
+    }
+
+    /// Length in bytes, fragments included: `bpf_xdp_get_buff_len()`.
+    #[inline]
+    #[must_use]
+    #[allow(clippy::len_without_is_empty)]
+    pub fn len(&self) -> u32 {
+        self.desc.len
+    }
+
+    /// Bytes from `data` to `data_end`: the linear part.
+    #[inline]
+    #[must_use]
+    pub fn linear_len(&self) -> u32 {
+        if self.desc.has_frags() { self.desc.len.min(VETH_LINEAR_MAX) } else { self.desc.len }
+    }
+
+    /// `data` to `data_end`.
+    #[inline]
+    #[must_use]
+    pub fn data(&self) -> &[u8] {
+        let linear = self.linear_len() as usize;
+        &self.store.bytes(self.input, *self.desc)[..linear]
+    }
+
+    /// `data` to `data_end`, to write. The first write copies the frame.
+    pub fn data_mut(&mut self) -> &mut [u8] {
+        self.make_private(0);
+        let (off, linear) = (self.desc.off as usize, self.linear_len() as usize);
+        &mut self.store.arena[off..off + linear]
+    }
+
+    /// `data_meta` to `data`.
+    #[must_use]
+    pub fn meta(&self) -> &[u8] {
+        let (off, len) = (self.desc.off as usize, usize::from(self.desc.meta_len()));
+        match self.desc.buffer() {
+            Desc::ARENA => &self.store.arena[off - len..off],
+            Desc::KEPT => &self.store.kept[off - len..off],
+            _ => &[],
+        }
+    }
+
+    /// `data_meta` to `data`, to write.
+    pub fn meta_mut(&mut self) -> &mut [u8] {
+        self.make_private(0);
+        let (off, len) = (self.desc.off as usize, usize::from(self.desc.meta_len()));
+        &mut self.store.arena[off - len..off]
+    }
+
+    /// `bpf_xdp_adjust_head()`: moves `data` by `delta` bytes; metadata moves along.
+    ///
+    /// # Errors
+    /// EINVAL if that would enter the frame header's 40 bytes or leave less than an Ethernet header.
+    pub fn adjust_head(&mut self, delta: i32) -> Result<(), Errno> {
+        let meta = u32::from(self.desc.meta_len());
+        let room = i64::from(self.desc.headroom()) + i64::from(delta);
+        let left = i64::from(self.linear_len()) - i64::from(delta);
+        if room < i64::from(XDP_FRAME_SIZE + meta) || left < 14 {
+            return Err(Errno::EINVAL);
+        }
+        self.make_private(0);
+        let (off, meta) = (self.desc.off as usize, meta as usize);
+        let to = (off as i64 + i64::from(delta)) as usize;
+        self.store.arena.copy_within(off - meta..off, to - meta);
+        self.desc.off = to as u32;
+        self.desc.len = (i64::from(self.desc.len) - i64::from(delta)) as u32;
+        *self.desc = self.desc.with_head(room.min(1023) as u16, self.desc.meta_len());
+        Ok(())
+    }
+
+    /// `bpf_xdp_adjust_meta()`: moves `data_meta` by `delta` bytes (negative makes metadata longer).
+    ///
+    /// # Errors
+    /// EINVAL if it would pass `data` or enter the frame header; EACCES for a length that is no
+    /// multiple of 4 or longer than 216 bytes.
+    pub fn adjust_meta(&mut self, delta: i32) -> Result<(), Errno> {
+        let len = i64::from(self.desc.meta_len()) - i64::from(delta);
+        let room = i64::from(self.desc.headroom());
+        if len < 0 || room - len < i64::from(XDP_FRAME_SIZE) {
+            return Err(Errno::EINVAL);
+        }
+        if len % 4 != 0 || len > 216 {
+            return Err(Errno::EACCES);
+        }
+        self.make_private(0);
+        *self.desc = self.desc.with_head(self.desc.headroom(), len as u16);
+        Ok(())
+    }
+
+    /// `bpf_xdp_adjust_tail()`: moves `data_end` by `delta` bytes; new bytes are zero.
+    ///
+    /// # Errors
+    /// EINVAL if that would leave less than an Ethernet header or run into the shared info at the end
+    /// of the buffer; EOPNOTSUPP for a longer frame with fragments.
+    pub fn adjust_tail(&mut self, delta: i32) -> Result<(), Errno> {
+        let len = i64::from(self.desc.len) + i64::from(delta);
+        if delta > 0 && self.desc.has_frags() {
+            return Err(Errno::EOPNOTSUPP);
+        }
+        let end = i64::from(self.desc.headroom()) + len;
+        let buffer = i64::from(self.frame_size.saturating_sub(SHARED_INFO_SIZE));
+        if len < 14 || (delta > 0 && end > buffer) {
+            return Err(Errno::EINVAL);
+        }
+        match u32::try_from(delta) {
+            Ok(0) => {}
+            Ok(more) => {
+                self.private = false;
+                self.make_private(more);
+            }
+            Err(_) => self.desc.len = len as u32,
+        }
+        Ok(())
+    }
+
+    /// Makes sure that nobody else sees what is written, with `tail` zero bytes behind the data.
+    fn make_private(&mut self, tail: u32) {
+        if !self.private {
+            *self.desc = self.store.copy_to_arena(self.input, *self.desc, tail);
+            self.private = true;
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! Deliberate faults of the model: each breaks one rule, so that the tests can be judged.
+//!
+//! Only with the feature `mutations`; without it [`Mutations::has`] is the constant `false` and the
+//! branches are not even compiled in.
+
+use bitflags::bitflags;
+
+bitflags! {
+    /// A set of deliberate faults.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+    pub struct Mutations: u64 {
+        /// A bulk queue is flushed when the 16th frame is stored (ENQ-03).
+        const FLUSH_AT_16 = 1 << 0;
+        /// Devices are flushed in order of first use (FLU-03).
+        const FLUSH_FIFO = 1 << 1;
+        /// The last entry's program runs for the whole queue (ENQ-04).
+        const LAST_PROGRAM_WINS = 1 << 2;
+        /// The last frame's ingress counts for the whole queue (ENQ-05).
+        const LAST_DEV_RX_WINS = 1 << 3;
+        /// Redirect info survives the redirect (HLP-19).
+        const RI_NOT_CONSUMED = 1 << 4;
+        /// Redirect info is cleared for every poll (HLP-22).
+        const RI_PER_POLL = 1 << 5;
+        /// A failed lookup disarms (HLP-12).
+        const MISS_DISARMS = 1 << 6;
+        /// Bad flags disarm (HLP-03).
+        const BAD_FLAGS_DISARM = 1 << 7;
+        /// Bad flags return the fallback verdict (HLP-03).
+        const BAD_FLAGS_FALL_BACK = 1 << 8;
+        /// The lookup takes all 64 bits of the key (HLP-10).
+        const KEY_NOT_CUT = 1 << 9;
+        /// EXCLUDE_INGRESS keeps the ingress (BRD-01).
+        const INGRESS_KEPT = 1 << 10;
+        /// Exclusion compares devices, not ifindex numbers (BRD-08).
+        const EXCLUDE_BY_DEVICE = 1 << 11;
+        /// Any number of upper devices is fine (BRD-08).
+        const UPPERS_UNLIMITED = 1 << 12;
+        /// A broadcast to nobody is an error (BRD-06).
+        const NOBODY_IS_ERROR = 1 << 13;
+        /// A bad target fails the whole broadcast (BRD-05).
+        const SKIP_IS_ERROR = 1 << 14;
+        /// Length is checked before the device's state (RED-04).
+        const LENGTH_BEFORE_DOWN = 1 << 15;
+        /// The length limit is one byte short (RED-04).
+        const LENGTH_OFF_BY_ONE = 1 << 16;
+        /// veth goes on behind a frame that is too long (DRV-04).
+        const VETH_SKIPS_LONG = 1 << 17;
+        /// The veth ring always holds 256 (DRV-06).
+        const RING_CLEARS_AT_ONCE = 1 << 18;
+        /// The driver is called for an empty bulk too, and wakes its peer (FLU-06).
+        const EMPTY_BULK_FLUSHES = 1 << 19;
+        /// XDP_TX wakes a peer without a program (DRV-08).
+        const TX_WAKES_ANYBODY = 1 << 20;
+        /// Every poll flushes (FLU-07).
+        const FLUSH_ALWAYS = 1 << 21;
+        /// A devmap program's writes reach every clone (DVP-05).
+        const CLONES_SHARE_BYTES = 1 << 22;
+        /// A devmap program's TX is kept (DVP-02).
+        const ENTRY_TX_KEPT = 1 << 23;
+        /// The redirect event comes before the enqueue (RED-12).
+        const EVENT_BEFORE_ENQUEUE = 1 << 24;
+        /// The event prints the key of the helper call (RED-13).
+        const EVENT_KEY_AT_VERDICT = 1 << 25;
+        /// ifindex is looked up in the initial namespace (RED-03).
+        const IFINDEX_IN_INIT = 1 << 26;
+        /// A clone that fails undoes the earlier ones (BRD-10).
+        const CLONE_FAILURE_UNDOES = 1 << 27;
+        /// drops counts the driver's refusals only (FLU-05).
+        const DROPS_WITHOUT_PROGRAM = 1 << 28;
+        /// veth compares with the port's own mtu (DRV-05).
+        const VETH_OWN_MTU = 1 << 29;
+        /// A partial flush passes the FLUSH flag (ENQ-03).
+        const PARTIAL_FLUSH_WAKES = 1 << 30;
+        /// The fast path takes groups with a device twice (`ARCHITECTURE.md`, "Two paths").
+        const FAST_IGNORES_DUPLICATES = 1 << 31;
+        /// The fast path does not compare lengths.
+        const FAST_IGNORES_LENGTH = 1 << 32;
+        /// The fast path ignores helper calls of devmap programs.
+        const FAST_IGNORES_EFFECTS = 1 << 33;
+        /// The fast path keeps its compiled groups over a change.
+        const FAST_KEEPS_GROUPS = 1 << 34;
+        /// The fast path fills queues without regard to their level.
+        const FAST_WHOLE_RUNS = 1 << 35;
+    }
+}
+
+impl Mutations {
+    /// Is this fault planted?
+    #[inline(always)]
+    #[must_use]
+    pub fn has(self, fault: Self) -> bool {
+        cfg!(feature = "mutations") && self.contains(fault)
+    }
+}

@@ -1,0 +1,305 @@
+//! One NAPI poll: its frames and what their program decided.
+//!
+//! Both tables are as large as the largest poll and never cleared, only counted: clearing would cost
+//! more than a poll of one frame.
+
+use xdpsim_devmap::{DevId, IfIndex, ProgId, QueueId, RedirectFlags, XdpAction};
+
+use crate::batch::Desc;
+use crate::mutation::Mutations;
+use crate::redirect::{RedirectInfo, is_devmap};
+use crate::redirect::info::Note;
+
+/// Frames that one NAPI poll may take: `NAPI_POLL_WEIGHT`.
+pub const NAPI_BUDGET: usize = 64;
+/// Frames that one `net_rx_action()` may take over all polls: `netdev_budget`.
+pub const SOFTIRQ_BUDGET: usize = 300;
+/// Slots of a poll's table: a full poll and what an earlier one left in its queues, or a batch of test
+/// frames. A slot number fits a byte.
+pub const POLL_SLOTS: usize = 256;
+
+/// The frames of one poll.
+pub struct Poll {
+    n: usize,
+    len_max: u32,
+    any_frags: bool,
+    odd_heads: bool,
+    desc: Box<[Desc; POLL_SLOTS]>,
+    bytes_before: Box<[u32; POLL_SLOTS + 1]>,
+    /// Frames at the front that an earlier poll left queued, with their ingress (FLU-07).
+    pub(crate) leftover: Vec<DevId>,
+    /// The port.
+    pub(crate) dev: DevId,
+    /// Its ifindex.
+    pub(crate) ifindex: IfIndex,
+    /// Its queue.
+    pub(crate) queue: QueueId,
+}
+
+impl Default for Poll {
+    fn default() -> Self {
+        Self {
+            n: 0,
+            len_max: 0,
+            any_frags: false,
+            odd_heads: false,
+            desc: Box::new([Desc::default(); POLL_SLOTS]),
+            bytes_before: Box::new([0; POLL_SLOTS + 1]),
+            leftover: Vec::new(),
+            dev: DevId(0),
+            ifindex: IfIndex(0),
+            queue: QueueId(0),
+        }
+    }
+}
+
+impl Poll {
+    /// How many frames.
+    #[inline]
+    #[must_use]
+    pub(crate) fn len(&self) -> usize {
+        self.n
+    }
+
+    /// Empties it.
+    #[inline]
+    pub(crate) fn clear(&mut self) {
+        self.n = 0;
+        self.leftover.clear();
+    }
+
+    /// One more frame.
+    #[inline]
+    pub(crate) fn push(&mut self, desc: Desc) {
+        self.desc[self.n] = desc;
+        self.n += 1;
+    }
+
+    /// More frames; at most as many as there is room for.
+    #[inline]
+    pub(crate) fn extend(&mut self, descs: &[Desc]) {
+        self.desc[self.n..self.n + descs.len()].copy_from_slice(descs);
+        self.n += descs.len();
+    }
+
+    /// Sums and maxima, once no length changes any more.
+    #[inline]
+    pub(crate) fn measure(&mut self) {
+        let (mut sum, mut longest, mut bufs, mut odd) = (0u32, 0u32, 0u8, 0u16);
+        for (desc, before) in self.desc[..self.n].iter().zip(self.bytes_before.iter_mut()) {
+            *before = sum;
+            sum = sum.wrapping_add(desc.len);
+            longest = longest.max(desc.len);
+            bufs |= desc.buf;
+            odd |= desc.head ^ Desc::HEADROOM;
+        }
+        self.bytes_before[self.n] = sum;
+        self.len_max = longest;
+        self.odd_heads = odd != 0;
+        self.any_frags = Desc { buf: bufs, ..Desc::default() }.has_frags();
+    }
+
+    /// Bytes of the frames `from..to`.
+    #[inline]
+    pub(crate) fn bytes(&self, from: usize, to: usize) -> u32 {
+        self.bytes_before[to].wrapping_sub(self.bytes_before[from])
+    }
+
+    /// The longest frame.
+    #[inline]
+    pub(crate) fn len_max(&self) -> u32 {
+        self.len_max
+    }
+
+    /// Does any frame have fragments?
+    #[inline]
+    pub(crate) fn any_frags(&self) -> bool {
+        self.any_frags
+    }
+
+    /// Has every frame room for its header (RED-02)?
+    #[inline]
+    pub(crate) fn all_convert(&self) -> bool {
+        !self.odd_heads || self.desc[..self.n].iter().all(|desc| desc.converts())
+    }
+
+    /// A frame's descriptor.
+    #[inline]
+    pub(crate) fn desc(&self, slot: u8) -> Desc {
+        self.desc[usize::from(slot)]
+    }
+
+    /// All descriptors, by slot.
+    #[inline]
+    pub(crate) fn table(&self) -> &[Desc; POLL_SLOTS] {
+        &self.desc
+    }
+
+    /// A frame's descriptor, to change it.
+    #[inline]
+    pub(crate) fn desc_mut(&mut self, i: usize) -> &mut Desc {
+        &mut self.desc[i]
+    }
+
+    /// The first `n` descriptors, to move their bytes.
+    pub(crate) fn descs_mut(&mut self, n: usize) -> impl Iterator<Item = &mut Desc> {
+        self.desc[..n].iter_mut()
+    }
+
+    /// Where a frame came in: here, unless an earlier poll left it.
+    #[inline]
+    pub(crate) fn ingress_of(&self, slot: u8) -> DevId {
+        self.leftover.get(usize::from(slot)).copied().unwrap_or(self.dev)
+    }
+}
+
+/// What is to be done with a frame, from its verdict and the redirect info at that moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Kind {
+    Pass,
+    Drop,
+    Aborted,
+    Tx,
+    Unknown,
+    /// Unicast to a map entry's device.
+    Device,
+    /// Unicast to an ifindex.
+    IfIndex,
+    /// Broadcast over a map.
+    Broadcast,
+    /// No target armed.
+    NoTarget,
+    /// Broadcast without a map.
+    NoMap,
+}
+
+/// A decision in 8 bytes: two frames are treated alike if their decisions are equal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Decision {
+    pub kind: Kind,
+    /// The [`Note`] for verdicts and ifindexes; 1 for a broadcast that excludes the ingress.
+    pub detail: u8,
+    /// The entry's program, 0 for none.
+    pub prog: u16,
+    /// Device, map, ifindex or verdict.
+    pub value: u32,
+}
+
+impl Decision {
+    const NONE: Self = Self { kind: Kind::NoTarget, detail: 0, prog: 0, value: 0 };
+
+    /// The entry's program.
+    #[inline]
+    pub fn prog(self) -> Option<ProgId> {
+        if self.prog == 0 { None } else { Some(ProgId(u32::from(self.prog))) }
+    }
+
+    /// As one number, to compare.
+    #[inline]
+    pub fn as_u64(self) -> u64 {
+        u64::from(self.kind as u8)
+            | u64::from(self.detail) << 8
+            | u64::from(self.prog) << 16
+            | u64::from(self.value) << 32
+    }
+}
+
+/// What a redirect's event prints beside the decision; kept only where somebody wants events.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Key {
+    pub map_id: u32,
+    /// `tgt_index`, cut to 32 bits.
+    pub index: u32,
+    /// ifindex of the entry that the lookup found, 0 for none.
+    pub to_ifindex: u32,
+}
+
+/// The decisions of a poll, by slot.
+pub struct Decided {
+    what: Box<[Decision; POLL_SLOTS]>,
+    keys: Box<[Key; POLL_SLOTS]>,
+    pub(crate) mutations: Mutations,
+}
+
+impl Decided {
+    pub(crate) fn new(mutations: Mutations) -> Self {
+        Self {
+            what: Box::new([Decision::NONE; POLL_SLOTS]),
+            keys: Box::new([Key::default(); POLL_SLOTS]),
+            mutations,
+        }
+    }
+
+    /// Records the verdict on frame `i`. XDP_REDIRECT consumes the redirect info (HLP-19). `keep_keys`:
+    /// somebody wants events.
+    #[inline]
+    pub fn verdict(&mut self, i: usize, act: XdpAction, ri: &mut RedirectInfo, keep_keys: bool) {
+        self.what[i] = if act == XdpAction::REDIRECT {
+            if keep_keys {
+                self.keys[i] = key_of(ri);
+            }
+            redirect_decision(ri, self.mutations)
+        } else {
+            let kind = match act {
+                XdpAction::PASS => Kind::Pass,
+                XdpAction::DROP => Kind::Drop,
+                XdpAction::TX => Kind::Tx,
+                XdpAction::ABORTED => Kind::Aborted,
+                _ => Kind::Unknown,
+            };
+            Decision { kind, detail: ri.note as u8, prog: 0, value: act.0 }
+        };
+    }
+
+    /// The decision on frame `i`.
+    #[inline]
+    pub(crate) fn of(&self, i: usize) -> Decision {
+        self.what[i]
+    }
+
+    /// What its event prints.
+    #[inline]
+    pub(crate) fn key(&self, i: usize) -> Key {
+        self.keys[i]
+    }
+}
+
+/// Which way `xdp_do_redirect()` dispatches (RED-01), and what is left of the redirect info.
+#[inline]
+fn redirect_decision(ri: &mut RedirectInfo, mutations: Mutations) -> Decision {
+    let broadcast = ri.flags.contains(RedirectFlags::BROADCAST);
+    let decision = match (ri.map_type, ri.tgt_value) {
+        (Some(_), _) if broadcast => match ri.map.take() {
+            Some(map) => {
+                let exclude = ri.flags.contains(RedirectFlags::EXCLUDE_INGRESS);
+                Decision { kind: Kind::Broadcast, detail: u8::from(exclude), prog: 0, value: map.0 }
+            }
+            None => Decision { kind: Kind::NoMap, ..Decision::NONE },
+        },
+        (Some(_), Some(entry)) => {
+            let prog = entry.prog.map_or(0, |prog| prog.0 as u16);
+            Decision { kind: Kind::Device, detail: 0, prog, value: entry.dev.0 }
+        }
+        _ if ri.ifindex_armed() => {
+            Decision { kind: Kind::IfIndex, detail: ri.note as u8, prog: 0, value: ri.tgt_index as u32 }
+        }
+        _ => Decision { kind: Kind::NoTarget, detail: ri.note as u8, prog: 0, value: ri.tgt_index as u32 },
+    };
+    ri.consume(mutations);
+    decision
+}
+
+/// TRC-05, TRC-06: what the event of this redirect prints.
+#[inline]
+fn key_of(ri: &RedirectInfo) -> Key {
+    let entry = ri.tgt_value.filter(|_| ri.map_type.is_some_and(is_devmap));
+    let to_ifindex = entry.map_or(0, |entry| entry.ifindex.0);
+    Key { map_id: ri.map_id, index: ri.tgt_index as u32, to_ifindex }
+}
+
+/// Was the failed lookup of this very frame what armed the ifindex (HLP-12)?
+#[inline]
+pub(crate) fn missed(detail: u8) -> bool {
+    detail == Note::Missed as u8
+}

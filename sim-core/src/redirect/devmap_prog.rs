@@ -1,0 +1,116 @@
+//! Devmap programs: run at the flush, on all frames of a queue, before the driver.
+//!
+//! The program is the queue's, not the entry's (ENQ-04). Rules: DVP-01 to DVP-09.
+
+use xdpsim_devmap::{DevId, ProgId, QueueId, XdpAction};
+
+use crate::batch::Desc;
+use crate::engine::cpu::Cpu;
+use crate::engine::env::Env;
+use crate::fate::Fate;
+use crate::frame::FrameMut;
+use crate::mutation::Mutations;
+use crate::poll::POLL_SLOTS;
+use crate::program::frame_size;
+use crate::redirect::bulk_queue::BULK_SIZE;
+use crate::sink::Sink;
+use crate::story::Step;
+use crate::trace::Event;
+
+/// What a program left of a queue: descriptors of its own, because clones must not see each other's
+/// writes (DVP-05).
+pub(crate) struct Kept {
+    /// The frames in order, at the front.
+    pub table: Box<[Desc; POLL_SLOTS]>,
+    /// Slot of each in the poll.
+    pub slot: [u8; BULK_SIZE],
+    /// How many.
+    pub n: usize,
+}
+
+impl Default for Kept {
+    fn default() -> Self {
+        Self { table: Box::new([Desc::default(); POLL_SLOTS]), slot: [0; BULK_SIZE], n: 0 }
+    }
+}
+
+impl Cpu {
+    /// `dev_map_bpf_prog_run()`: PASS keeps a frame, everything else frees it.
+    pub(crate) fn run_devmap_prog<S: Sink>(
+        &mut self,
+        env: &mut Env<'_, S>,
+        dev: DevId,
+        prog: ProgId,
+        kept: &mut Kept,
+    ) {
+        kept.n = 0;
+        let Some(mut program) = self.take_program(env, prog) else { return };
+        let slots = self.queues[dev.0 as usize].clone();
+        for (i, &slot) in slots.slots().iter().enumerate() {
+            let mut desc = self.poll.desc(slot);
+            let size = if slots.is_clone(i) { env.world.profile.page_size } else { 0 };
+            let size = size.max(frame_size(desc, env.world.profile.page_size));
+            let act = {
+                let from = env.world.devices.get(slots.dev_rx).ifindex;
+                let to = Some(env.world.devices.get(dev).ifindex);
+                let mut ctx = self.ctx::<S>(&env.world.maps, env.stamp, env.world.profile.mutations);
+                (ctx.ingress_ifindex, ctx.egress_ifindex, ctx.rx_queue_index) = (from, to, QueueId(0));
+                let mut frame = FrameMut::new(env.store, env.input, &mut desc, size);
+                if env.world.profile.mutations.has(Mutations::CLONES_SHARE_BYTES) {
+                    frame = frame.shared();
+                }
+                program.run(&mut ctx, &mut frame)
+            };
+            if env.mutated(Mutations::CLONES_SHARE_BYTES) {
+                *self.poll.desc_mut(usize::from(slot)) = desc;
+            }
+            self.tell_entry(env, slot, dev, prog, act);
+            match self.entry_fate(env, dev, prog, act, desc) {
+                Some(fate) => self.end_one(env, slot, dev, fate, desc.len),
+                None => {
+                    kept.table[kept.n] = desc;
+                    kept.slot[kept.n] = slot;
+                    kept.n += 1;
+                }
+            }
+        }
+        self.put_program(env, prog, program);
+    }
+
+    /// What a verdict means for the frame: `None` keeps it (DVP-02).
+    fn entry_fate<S: Sink>(
+        &mut self,
+        env: &mut Env<'_, S>,
+        dev: DevId,
+        prog: ProgId,
+        act: XdpAction,
+        desc: Desc,
+    ) -> Option<Fate> {
+        if act == XdpAction::DROP {
+            return Some(Fate::EntryDropped);
+        }
+        let tx_kept = act == XdpAction::TX && env.mutated(Mutations::ENTRY_TX_KEPT);
+        if act == XdpAction::PASS || tx_kept {
+            return if desc.converts() { None } else { Some(Fate::EntryOverrun) };
+        }
+        let ifindex = env.world.devices.get(dev).ifindex;
+        env.event(Event::Exception { prog_id: prog, act, ifindex });
+        Some(if act == XdpAction::ABORTED { Fate::EntryAborted } else { Fate::EntryUnsupported })
+    }
+
+    fn tell_entry<S: Sink>(
+        &mut self,
+        env: &mut Env<'_, S>,
+        slot: u8,
+        dev: DevId,
+        prog: ProgId,
+        act: XdpAction,
+    ) {
+        if S::STORY {
+            for call in std::mem::take(&mut self.log) {
+                self.tell(env, slot, Step::Helper(call));
+            }
+            self.tell(env, slot, Step::EntryProgram { dev, prog, act });
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! Step 1: `bpf_redirect()` and `bpf_redirect_map()`.
+//!
+//! A helper looks its target up, remembers it in the [`RedirectInfo`] and returns the verdict that the
+//! program should return. Nothing is sent here.
+//!
+//! Rules: HLP-01 to HLP-11, HLP-16.
+
+use xdpsim_devmap::{Entry, IfIndex, MapId, MapKey, RedirectFlags, XdpAction};
+
+use super::info::{Note, RedirectInfo};
+use super::is_devmap;
+use crate::mutation::Mutations;
+use crate::program::Ctx;
+use crate::story::HelperCall;
+
+impl Ctx<'_> {
+    /// `bpf_redirect(ifindex, flags)`: the target is found, or not, when the verdict is acted on.
+    ///
+    /// Returns XDP_REDIRECT, or XDP_ABORTED for any flag (HLP-01).
+    pub fn redirect(&mut self, ifindex: IfIndex, flags: u64) -> XdpAction {
+        let returned = if flags != 0 {
+            self.ri.note = Note::BadFlags;
+            XdpAction::ABORTED
+        } else {
+            self.ri.tgt_index = u64::from(ifindex.0);
+            self.ri.arm_ifindex();
+            self.ri.note = Note::Armed;
+            XdpAction::REDIRECT
+        };
+        if let Some(log) = &mut self.log {
+            log.push(HelperCall::Redirect { ifindex, flags, returned });
+        }
+        returned
+    }
+
+    /// `bpf_redirect_map(map, key, flags)` for DEVMAP and DEVMAP_HASH.
+    ///
+    /// Returns XDP_REDIRECT; XDP_ABORTED for flags that the map type does not know (HLP-03, HLP-05);
+    /// the low two bits of `flags` if the key is not there and no broadcast is asked for (HLP-04).
+    /// Also XDP_ABORTED for a map of another kind, which a verifier would refuse (HLP-17).
+    #[inline]
+    pub fn redirect_map(&mut self, map: MapId, key: u64, flags: u64) -> XdpAction {
+        let found = self.maps.redirect_lookup(map, MapKey::from_argument(key));
+        let (returned, refused) = self.arm_map(map, key, flags, found);
+        if let Some(log) = &mut self.log {
+            let found = if refused { None } else { found };
+            log.push(HelperCall::RedirectMap { map, key, flags, returned, found, refused });
+        }
+        returned
+    }
+
+    /// `__bpf_xdp_redirect_map()`, in its order (HLP-03).
+    #[inline]
+    fn arm_map(&mut self, map: MapId, key: u64, flags: u64, found: Option<Entry>) -> (XdpAction, bool) {
+        let known = RedirectFlags::ACTION_MASK | RedirectFlags::all().bits();
+        let kind = self.maps.kind(map).filter(|&kind| is_devmap(kind));
+        if flags & !known != 0 || kind.is_none() {
+            return (self.refuse_flags(flags), true);
+        }
+        let found = match found {
+            Some(_) if key >> 32 != 0 && self.mutations.has(Mutations::KEY_NOT_CUT) => None,
+            found => found,
+        };
+        let ri = &mut *self.ri;
+        ri.tgt_value = found;
+        let broadcast = flags & RedirectFlags::BROADCAST.bits() != 0;
+        if found.is_none() && !broadcast {
+            // Not disarmed: an *ifindex* equal to the old index is armed now (HLP-12).
+            ri.arm_ifindex();
+            if self.mutations.has(Mutations::MISS_DISARMS) {
+                *ri = RedirectInfo::default();
+            }
+            ri.note = Note::Missed;
+            return (XdpAction((flags & RedirectFlags::ACTION_MASK) as u32), false);
+        }
+        ri.tgt_index = key;
+        ri.map_id = map.0;
+        ri.map_type = kind;
+        ri.note = Note::Armed;
+        if broadcast {
+            ri.map = Some(map);
+            ri.flags = RedirectFlags::from_bits_retain(flags & !RedirectFlags::ACTION_MASK);
+        } else {
+            ri.map = None;
+            ri.flags = RedirectFlags::empty();
+        }
+        (XdpAction::REDIRECT, false)
+    }
+
+    #[cold]
+    fn refuse_flags(&mut self, flags: u64) -> XdpAction {
+        if self.mutations.has(Mutations::BAD_FLAGS_DISARM) {
+            *self.ri = RedirectInfo::default();
+        }
+        self.ri.note = Note::BadFlags;
+        if self.mutations.has(Mutations::BAD_FLAGS_FALL_BACK) {
+            return XdpAction((flags & RedirectFlags::ACTION_MASK) as u32);
+        }
+        XdpAction::ABORTED
+    }
+}

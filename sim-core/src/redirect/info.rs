@@ -1,0 +1,79 @@
+//! Redirect info: what a helper remembers until `xdp_do_redirect()` consumes it.
+//!
+//! One per execution context (HLP-20). Rules: HLP-02, HLP-11, HLP-12, HLP-19, HLP-21.
+
+use xdpsim_devmap::{Entry, MapId, MapKind, RedirectFlags};
+
+use crate::mutation::Mutations;
+
+/// `map_id` that, with no map type, means "an ifindex is armed".
+pub const IFINDEX_ARMED: u32 = i32::MAX as u32;
+
+/// What the last helper call of this frame reported; not part of the kernel's state, kept so that the
+/// ledger can say *why* a verdict came about.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Note {
+    /// No helper was called for this frame.
+    #[default]
+    NoCall = 0,
+    /// The last call armed a target.
+    Armed = 1,
+    /// The last call's lookup failed (HLP-04, HLP-12).
+    Missed = 2,
+    /// The last call's flags were refused (HLP-03).
+    BadFlags = 3,
+}
+
+/// `struct bpf_redirect_info`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RedirectInfo {
+    /// An ifindex or a map key, as the helper got it.
+    pub tgt_index: u64,
+    /// The entry that the lookup found.
+    pub tgt_value: Option<Entry>,
+    /// The map to walk: set for broadcast only.
+    pub map: Option<MapId>,
+    /// BROADCAST and EXCLUDE_INGRESS, set for broadcast only.
+    pub flags: RedirectFlags,
+    /// The map's id, or [`IFINDEX_ARMED`].
+    pub map_id: u32,
+    /// DEVMAP, DEVMAP_HASH, or nothing (BPF_MAP_TYPE_UNSPEC).
+    pub map_type: Option<MapKind>,
+    /// What the last call of this frame reported.
+    pub note: Note,
+}
+
+impl RedirectInfo {
+    /// Arms a redirect to an ifindex; `tgt_value`, `map` and `flags` stay (HLP-02).
+    #[inline]
+    pub fn arm_ifindex(&mut self) {
+        self.map_id = IFINDEX_ARMED;
+        self.map_type = None;
+    }
+
+    /// Is an ifindex armed?
+    #[inline]
+    #[must_use]
+    pub fn ifindex_armed(&self) -> bool {
+        self.map_type.is_none() && self.map_id == IFINDEX_ARMED
+    }
+
+    /// `xdp_do_redirect()` takes what it needs and clears the rest, whether it succeeds or not; index
+    /// and entry stay (HLP-19).
+    #[inline]
+    pub fn consume(&mut self, mutations: Mutations) {
+        if mutations.has(Mutations::RI_NOT_CONSUMED) {
+            return;
+        }
+        self.map_id = 0;
+        self.map_type = None;
+        self.flags = RedirectFlags::empty();
+    }
+
+    /// A new frame's program begins.
+    #[inline]
+    pub(crate) fn begin_frame(&mut self) {
+        self.note = Note::NoCall;
+    }
+}

@@ -1,0 +1,28 @@
+//! The three steps of a redirect, one file a step.
+//!
+//! 1. [`helper`]: `bpf_redirect()` and `bpf_redirect_map()` look the target up and remember it.
+//! 2. [`enqueue`] and [`broadcast`]: `xdp_do_redirect()` puts the frame into per-CPU, per-device
+//!    [`bulk_queue`]s.
+//! 3. [`flush`]: `xdp_do_flush()` hands each queue to its driver, after its [`devmap_prog`].
+//!
+//! [`runs`] is the fast form of step 2: whole runs of equal decisions at once, where that is legal.
+
+pub mod broadcast;
+pub mod bulk_queue;
+pub mod devmap_prog;
+pub mod enqueue;
+pub mod flush;
+pub mod helper;
+pub mod info;
+pub mod runs;
+
+pub use info::RedirectInfo;
+
+use xdpsim_devmap::MapKind;
+
+/// DEVMAP or DEVMAP_HASH?
+#[inline]
+#[must_use]
+pub fn is_devmap(kind: MapKind) -> bool {
+    matches!(kind, MapKind::Devmap | MapKind::DevmapHash)
+}

@@ -1,0 +1,82 @@
+//! Short runs of the fuzz targets, all at the same time.
+
+use std::env;
+use std::fs::{self, File};
+use std::path::Path;
+use std::process::{Child, Stdio};
+
+use crate::Failure;
+use crate::steps::{Outcome, cargo, must_succeed, shown, status_is_success};
+use crate::tools;
+
+/// The targets, each with a folder of inputs to start from.
+const TARGETS: [(&str, &str); 2] = [("captures", "testdata/captures"), ("scenarios", "examples")];
+/// How many lines of a failed run are shown.
+const SHOWN_LINES: usize = 60;
+
+/// Runs every target for XDPSIM_FUZZ_SECONDS (60).
+pub fn run(root: &Path, target_folder: &Path) -> Outcome {
+    let seconds = match env::var("XDPSIM_FUZZ_SECONDS").as_deref().unwrap_or("60").parse::<u32>() {
+        Ok(seconds) => seconds,
+        Err(e) => return Outcome::Failed(format!("XDPSIM_FUZZ_SECONDS: expected whole seconds: {e}")),
+    };
+    if let Err(failure) = tools::cargo_fuzz(root) {
+        return Outcome::Skipped(format!("cargo-fuzz could not be installed: {failure}"));
+    }
+    run_targets(root, target_folder, seconds).into()
+}
+
+fn run_targets(root: &Path, target_folder: &Path, seconds: u32) -> Result<(), Failure> {
+    let folder = root.join("fuzz");
+    must_succeed(cargo(&folder, &["fuzz", "build", "-s", "none"]))?;
+    let work = target_folder.join("fuzz-runs");
+    let mut running = Vec::new();
+    for (target, seeds) in TARGETS {
+        running.push((target, start(root, &work, target, seeds, seconds)?));
+    }
+    let mut complaints = Vec::new();
+    for (target, (mut child, line)) in running {
+        let ended = child.wait().map_err(|e| Failure::new(format!("`{line}`: {e}")));
+        if let Err(failure) = ended.and_then(|status| status_is_success(status, &line)) {
+            complaints.push(format!("{failure}\n{}", tail(&log(&work, target))));
+        } else {
+            println!("{target}: {}", tail(&log(&work, target)).lines().last().unwrap_or("no output"));
+        }
+    }
+    Failure::unless_empty(complaints)
+}
+
+/// Starts one target; new inputs and the log stay below the target folder.
+fn start(
+    root: &Path,
+    work: &Path,
+    target: &str,
+    seeds: &str,
+    seconds: u32,
+) -> Result<(Child, String), Failure> {
+    let corpus = work.join(target);
+    let cannot =
+        |what: &str, e: std::io::Error| Failure::new(format!("fuzz target {target}: cannot {what}: {e}"));
+    fs::create_dir_all(&corpus).map_err(|e| cannot("make its folder", e))?;
+    let output = File::create(log(work, target)).map_err(|e| cannot("write its log", e))?;
+    let errors = output.try_clone().map_err(|e| cannot("write its log", e))?;
+
+    let mut command = cargo(&root.join("fuzz"), &["fuzz", "run", "-s", "none", target]);
+    command.arg(&corpus).arg(root.join(seeds));
+    command.arg("--").arg(format!("-max_total_time={seconds}")).arg("-timeout=10").arg("-rss_limit_mb=1024");
+    command.stdin(Stdio::null()).stdout(output).stderr(errors);
+    let line = shown(&command);
+    let child = command.spawn().map_err(|e| cannot(&format!("run `{line}`"), e))?;
+    Ok((child, line))
+}
+
+fn log(work: &Path, target: &str) -> std::path::PathBuf {
+    work.join(format!("{target}.log"))
+}
+
+fn tail(log: &Path) -> String {
+    let text = fs::read(log).unwrap_or_default();
+    let text = String::from_utf8_lossy(&text);
+    let lines: Vec<&str> = text.lines().collect();
+    lines[lines.len().saturating_sub(SHOWN_LINES)..].join("\n")
+}

@@ -1,0 +1,94 @@
+//! `cargo xtask test`: set-up and every check of the project, one step after the other.
+//!
+//! All steps run even if one fails. Everything is built in the dev profile but the command
+//! itself, which the scripts run in release.
+
+use std::env;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::generated::Mode;
+use crate::steps::{Outcome, Steps, cargo, command, must_succeed};
+use crate::{Failure, conformance, fuzz, rules, tidy, tools};
+
+/// The step that may be skipped even in CI: building cargo-deny takes minutes.
+const LICENCES: &str = "licences (cargo-deny)";
+const CORPUS: &str = "scripts/corpus.py";
+const REFERENCE: &str = "scripts/reference/compare.py";
+
+/// Runs all steps; `--no-fuzz` skips the fuzz runs.
+pub fn run(root: &Path, options: &[String]) -> Result<(), Failure> {
+    let no_fuzz = match options {
+        [] => false,
+        [only] if only == "--no-fuzz" => true,
+        _ => {
+            return Err(Failure::new(format!("`test` takes only --no-fuzz, not `{}`", options.join(" "))));
+        }
+    };
+    let target = target_folder(root);
+    let mut steps = Steps::new();
+    steps.run("set-up (tcpdump, tshark, editcap, python3)", || tools::set_up(root));
+    steps.run("format", || format(root));
+    steps.run("clippy", || clippy(root));
+    steps.run("rule table", || rules::run(root, Mode::Check).into());
+    steps.run("conformance", || conformance::run(root, Mode::Check).into());
+    steps.run("tidy", || tidy::run(root).into());
+    steps.run("tests", || tests(root));
+    steps.run("release build", || must_succeed(cargo(root, &["build", "--release", "--locked"])).into());
+    steps.run("corpus", || script(root, &target, CORPUS, &["python3", "tcpdump", "editcap"]));
+    steps.run("reference", || script(root, &target, REFERENCE, &["python3"]));
+    steps.run("fuzz (captures, scenarios)", || {
+        if no_fuzz { Outcome::Skipped("--no-fuzz".to_owned()) } else { fuzz::run(root, &target) }
+    });
+    steps.run(LICENCES, || licences(root));
+    let strict = env::var("CI").is_ok_and(|value| value == "true");
+    steps.finish(strict, &[LICENCES])
+}
+
+/// Where cargo puts what it builds.
+fn target_folder(root: &Path) -> PathBuf {
+    env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), |folder| root.join(folder))
+}
+
+fn format(root: &Path) -> Outcome {
+    if !tools::has_cargo_command(root, "fmt") {
+        return Outcome::Skipped("needs rustfmt: `rustup component add rustfmt`".to_owned());
+    }
+    let workspace = must_succeed(cargo(root, &["fmt", "--all", "--check"]));
+    let fuzz = must_succeed(cargo(&root.join("fuzz"), &["fmt", "--check"]));
+    workspace.and(fuzz).into()
+}
+
+fn clippy(root: &Path) -> Outcome {
+    if !tools::has_cargo_command(root, "clippy") {
+        return Outcome::Skipped("needs clippy: `rustup component add clippy`".to_owned());
+    }
+    let arguments = ["clippy", "--workspace", "--all-targets", "--locked", "--quiet", "--", "-D", "warnings"];
+    must_succeed(cargo(root, &arguments)).into()
+}
+
+fn tests(root: &Path) -> Outcome {
+    let mut tests = cargo(root, &["test", "--workspace", "--locked", "--no-fail-fast"]);
+    // A snapshot that differs is a failure, not a new file beside the old one.
+    tests.env("INSTA_UPDATE", "no");
+    must_succeed(tests).into()
+}
+
+/// Runs a script of the repository; XDPSIM tells it where the command is.
+fn script(root: &Path, target: &Path, file: &str, needs: &[&str]) -> Outcome {
+    if !root.join(file).is_file() {
+        return Outcome::Failed(format!("expected the script {file}"));
+    }
+    tools::with(needs, || {
+        let mut python: Command = command(root, "python3", &[file]);
+        python.env("XDPSIM", target.join("release/xdpsim"));
+        must_succeed(python).into()
+    })
+}
+
+fn licences(root: &Path) -> Outcome {
+    if !tools::has_cargo_command(root, "deny") {
+        return Outcome::Skipped("cargo-deny is not installed (`cargo install cargo-deny`)".to_owned());
+    }
+    must_succeed(cargo(root, &["deny", "check", "licenses", "bans", "sources"])).into()
+}
