@@ -237,12 +237,19 @@ impl MapTable {
         Ok(())
     }
 
-    /// What a program's lookup finds; the step of `bpf_redirect_map()` that runs for every frame.
+    /// What a program's lookup finds.
     #[inline]
     pub fn redirect_lookup(&self, id: MapId, key: MapKey) -> Option<Entry> {
+        self.redirect_target(id, key)?.1
+    }
+
+    /// The same with the map's type, in one step: what `bpf_redirect_map()` asks for every frame. `None` if
+    /// there is no such map or it isn't a device map.
+    #[inline(always)]
+    pub fn redirect_target(&self, id: MapId, key: MapKey) -> Option<(MapKind, Option<Entry>)> {
         match self.get(id)? {
-            Map::Devmap(map) => map.redirect_lookup(key),
-            Map::DevmapHash(map) => map.redirect_lookup(key),
+            Map::Devmap(map) => Some((MapKind::Devmap, map.redirect_lookup(key))),
+            Map::DevmapHash(map) => Some((MapKind::DevmapHash, map.redirect_lookup(key))),
             Map::ArrayOfMaps(_) | Map::HashOfMaps(_) => None,
         }
     }

@@ -1,2 +1,7 @@
 //! The `xdpsim` command.
-fn main() {}
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    ExitCode::from(xdpsim::commands::main(std::env::args_os()))
+}

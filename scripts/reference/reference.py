@@ -3,7 +3,7 @@
 `reference.py SCENARIO CAPTURE` prints the frames of each port and the losses by errno as JSON.
 From docs/semantics/redirect.md (rule IDs stand beside the code) and docs/scenario.md, for one CPU,
 an ideal ingress port, programs that are scripts or rewrites, and veth far ends that pass all."""
-import collections, hashlib, json, struct, sys, tomllib, types
+import collections, hashlib, json, pathlib, struct, sys, tomllib, types
 
 ABORTED, DROP, PASS, TX, REDIRECT = range(5)
 VERDICTS = {"aborted": ABORTED, "drop": DROP, "pass": PASS, "tx": TX, "redirect": REDIRECT}
@@ -11,7 +11,7 @@ BROADCAST, EXCLUDE_INGRESS, LOW_BITS, BULK, POLL, RING, CLEARED_TOGETHER = 8, 16
 FRESH = lambda: types.SimpleNamespace(index=0, kind=None)  # redirect info; kind: None, "ifindex", "map"
 
 def read_capture(path):  # yields (time in the capture's ticks, captured bytes, original length)
-    data = open(path, "rb").read()
+    data = pathlib.Path(path).read_bytes()
     at = 0 if data[0] == 0x0a else 24
     while data[0] == 0x0a and at < len(data):  # pcapng, little endian; blocks of kind 6 are frames
         kind, length, _, high, low, size, original = struct.unpack_from("<7I", data + bytes(16), at)
@@ -196,5 +196,5 @@ def digest(frames):  # over each frame's length and bytes, in order
     return {"frames": len(frames), "sha256": hashlib.sha256(stream).hexdigest()}
 
 if __name__ == "__main__":
-    simulation = Simulation(tomllib.load(open(sys.argv[1], "rb")))
+    simulation = Simulation(tomllib.loads(pathlib.Path(sys.argv[1]).read_text()))
     print(json.dumps(simulation.replay(read_capture(sys.argv[2])), indent=1))

@@ -125,16 +125,16 @@ pub struct FrameMut<'a> {
     store: &'a mut Store,
     input: &'a [u8],
     desc: &'a mut Desc,
-    frame_size: u32,
+    page_size: u32,
     private: bool,
 }
 
 impl<'a> FrameMut<'a> {
-    /// The frame behind `desc`, in a buffer of `frame_size` bytes (a page, as a rule; frames too long
-    /// for it have a buffer that just fits, as on an ideal port).
-    #[inline]
-    pub fn new(store: &'a mut Store, input: &'a [u8], desc: &'a mut Desc, frame_size: u32) -> Self {
-        Self { store, input, desc, frame_size, private: false }
+    /// The frame behind `desc`, in a buffer of one page; frames too long for it have a buffer that just
+    /// fits, as on an ideal port.
+    #[inline(always)]
+    pub fn new(store: &'a mut Store, input: &'a [u8], desc: &'a mut Desc, page_size: u32) -> Self {
+        Self { store, input, desc, page_size, private: false }
     }
 
     /// The same, writing where the bytes are if they are in the arena already; a deliberate fault
@@ -243,7 +243,8 @@ impl<'a> FrameMut<'a> {
             return Err(Errno::EOPNOTSUPP);
         }
         let end = i64::from(self.desc.headroom()) + len;
-        let buffer = i64::from(self.frame_size.saturating_sub(SHARED_INFO_SIZE));
+        let filled = u32::from(self.desc.headroom()) + self.desc.len;
+        let buffer = i64::from(self.page_size.saturating_sub(SHARED_INFO_SIZE).max(filled));
         if len < 14 || (delta > 0 && end > buffer) {
             return Err(Errno::EINVAL);
         }

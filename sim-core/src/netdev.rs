@@ -70,6 +70,11 @@ pub struct Device {
     pub mtu: u32,
     /// GRO switched on (veth: makes a NAPI).
     pub gro: bool,
+    /// GRO as the peer's feature bits know it: a toggle while down waits for the next opening (DRV-01).
+    pub gro_seen: bool,
+    /// A program that passes everything is attached, which matters by being there only: the agent of a
+    /// far end.
+    pub passes_all: bool,
     /// Receive queues; a veth has as many transmit queues.
     pub queues: u16,
     /// The attached native XDP program.
@@ -106,6 +111,12 @@ impl Device {
         matches!(self.kind, Kind::Veth { .. })
     }
 
+    /// Is a program attached?
+    #[must_use]
+    pub fn has_program(&self) -> bool {
+        self.prog.is_some() || self.passes_all
+    }
+
     /// The other end of a veth.
     #[must_use]
     pub fn peer(&self) -> Option<DevId> {
@@ -115,6 +126,13 @@ impl Device {
         }
     }
 
+    /// Can its driver transmit at all, whatever its features say right now? That is what kernels
+    /// without feature bits ask (RED-04); features that the scenario fixes stand for a driver without.
+    fn has_ndo_xdp_xmit(&self) -> bool {
+        let fixed = self.features_fixed.unwrap_or(Features::NDO_XMIT);
+        self.kind != Kind::Upper && fixed.contains(Features::NDO_XMIT)
+    }
+
     /// The errno with which this device refuses a unicast frame, in the order of RED-04.
     ///
     /// # Errors
@@ -122,7 +140,11 @@ impl Device {
     /// down; EMSGSIZE when the frame is too long.
     pub fn accepts(&self, len: u32, frags: bool, profile: &Profile) -> Result<(), Refusal> {
         let feature_bits = profile.kernel >= KernelVersion::FEATURE_BITS;
-        if !self.features.contains(Features::NDO_XMIT) {
+        let transmits = match feature_bits {
+            true => self.features.contains(Features::NDO_XMIT),
+            false => self.has_ndo_xdp_xmit(),
+        };
+        if !transmits {
             return Err(Refusal::NoXmit);
         }
         if frags && feature_bits && !self.features.contains(Features::NDO_XMIT_SG) {
@@ -236,6 +258,10 @@ impl DeviceTable {
             self.attach_allowed(dev, frags, page_size)?;
         }
         let device = self.get_mut(dev);
+        if device.has_program() && prog.is_none() {
+            device.gro_seen = device.gro;
+        }
+        device.passes_all = false;
         device.prog = prog.map(|(id, _)| id);
         device.prog_frags = prog.is_some_and(|(_, frags)| frags);
         Ok(())
@@ -252,7 +278,7 @@ impl DeviceTable {
         };
         let peer = self.get(peer);
         if !peer.registered {
-            return refuse(Errno::ENOTCONN, "Peer is detached");
+            return refuse(Errno::ENOTCONN, "Cannot set XDP when peer is detached");
         }
         let linear = page_size.saturating_sub(Self::VETH_OVERHEAD);
         let mtu_max = if frags { linear + page_size * Self::FRAGS_MAX } else { linear };
@@ -271,13 +297,35 @@ impl DeviceTable {
     /// Fragments that a frame can have.
     const FRAGS_MAX: u32 = 17;
 
+    /// `ip link set up|down`. Opening brings the features of both ends of a pair up to date; closing
+    /// leaves them (DRV-01).
+    pub fn set_up(&mut self, dev: DevId, up: bool) {
+        self.get_mut(dev).up = up;
+        if up {
+            for end in [Some(dev), self.get(dev).peer()].into_iter().flatten() {
+                let end = self.get_mut(end);
+                end.gro_seen = end.gro;
+            }
+        }
+    }
+
+    /// `ethtool -K gro`. The peer's features follow at once only while the device is up and its NAPI is
+    /// not a program's (DRV-01).
+    pub fn set_gro(&mut self, dev: DevId, on: bool) {
+        let device = self.get_mut(dev);
+        device.gro = on;
+        if device.up && !device.has_program() {
+            device.gro_seen = on;
+        }
+    }
+
     /// Computes features, NAPI and limits anew; to be called after every change of a device.
     pub fn refresh(&mut self, profile: &Profile) {
         for id in 0..self.devices.len() {
             let features = self.features_of(&self.devices[id]);
             let device = &mut self.devices[id];
             device.features = features;
-            device.napi = device.registered && device.up && (device.prog.is_some() || device.gro);
+            device.napi = device.registered && device.up && (device.has_program() || device.gro);
             device.limit = match device.accepts(0, false, profile) {
                 Ok(()) if device.registered => device.frame_len_max().saturating_add(1),
                 _ => 0,
@@ -299,7 +347,7 @@ impl DeviceTable {
                 let peer = self.get(peer);
                 if !peer.registered || peer.queues > device.queues {
                     Features::empty()
-                } else if peer.prog.is_some() || peer.gro {
+                } else if peer.has_program() || peer.gro_seen {
                     receives | transmits
                 } else {
                     receives

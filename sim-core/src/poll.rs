@@ -117,6 +117,12 @@ impl Poll {
         self.any_frags
     }
 
+    /// Has any frame another headroom than usual, or metadata?
+    #[inline]
+    pub(crate) fn odd_heads(&self) -> bool {
+        self.odd_heads
+    }
+
     /// Has every frame room for its header (RED-02)?
     #[inline]
     pub(crate) fn all_convert(&self) -> bool {
@@ -233,7 +239,7 @@ impl Decided {
 
     /// Records the verdict on frame `i`. XDP_REDIRECT consumes the redirect info (HLP-19). `keep_keys`:
     /// somebody wants events.
-    #[inline]
+    #[inline(always)]
     pub fn verdict(&mut self, i: usize, act: XdpAction, ri: &mut RedirectInfo, keep_keys: bool) {
         self.what[i] = if act == XdpAction::REDIRECT {
             if keep_keys {
@@ -252,6 +258,18 @@ impl Decided {
         };
     }
 
+    /// The frames from `runs` to `n` are decided as the one before them.
+    #[inline]
+    pub(crate) fn repeat_last(&mut self, runs: usize, n: usize, keep_keys: bool) {
+        if runs > 0 && runs < n {
+            let (what, key) = (self.what[runs - 1], self.keys[runs - 1]);
+            self.what[runs..n].fill(what);
+            if keep_keys {
+                self.keys[runs..n].fill(key);
+            }
+        }
+    }
+
     /// The decision on frame `i`.
     #[inline]
     pub(crate) fn of(&self, i: usize) -> Decision {
@@ -266,7 +284,7 @@ impl Decided {
 }
 
 /// Which way `xdp_do_redirect()` dispatches (RED-01), and what is left of the redirect info.
-#[inline]
+#[inline(always)]
 fn redirect_decision(ri: &mut RedirectInfo, mutations: Mutations) -> Decision {
     let broadcast = ri.flags.contains(RedirectFlags::BROADCAST);
     let decision = match (ri.map_type, ri.tgt_value) {

@@ -6,8 +6,7 @@
 
 use xdpsim_devmap::{CpuId, Entry, IfIndex, MapId, MapKey, MapTable, QueueId, XdpAction};
 
-use crate::batch::Desc;
-use crate::frame::{FrameMut, SHARED_INFO_SIZE, Store};
+use crate::frame::{FrameMut, Store};
 use crate::mutation::Mutations;
 use crate::poll::{Decided, Poll};
 use crate::redirect::RedirectInfo;
@@ -74,11 +73,20 @@ pub trait XdpProgram: Send + Sync {
     /// Runs on all frames of a poll before anything is enqueued: one virtual call per poll. The default
     /// is what nearly everybody wants.
     fn run_poll(&mut self, ctx: &mut Ctx<'_>, poll: &mut PollFrames<'_>, out: &mut Decided) {
-        for i in 0..poll.len() {
+        let n = poll.len();
+        let runs = if self.is_uniform() { n.min(1) } else { n };
+        for i in 0..runs {
             ctx.begin();
             let act = self.run(ctx, &mut poll.frame(i));
             out.verdict(i, act, ctx.ri, ctx.keep_keys);
         }
+        out.repeat_last(runs, n, ctx.keep_keys);
+    }
+
+    /// Does it treat all frames of a poll alike, whatever is in them? Then it runs on the first one only.
+    /// True of programs without state that call their helpers with constants.
+    fn is_uniform(&self) -> bool {
+        false
     }
 }
 
@@ -100,18 +108,10 @@ impl PollFrames<'_> {
     }
 
     /// The i-th.
-    #[inline]
+    #[inline(always)]
     pub fn frame(&mut self, i: usize) -> FrameMut<'_> {
-        let desc = self.poll.desc_mut(i);
-        let size = frame_size(*desc, self.page_size);
-        FrameMut::new(self.store, self.input, desc, size)
+        FrameMut::new(self.store, self.input, self.poll.desc_mut(i), self.page_size)
     }
-}
-
-/// Size of the buffer that a frame sits in: a page, or what just fits.
-#[inline]
-pub(crate) fn frame_size(desc: Desc, page_size: u32) -> u32 {
-    page_size.max(u32::from(desc.headroom()) + desc.len + SHARED_INFO_SIZE)
 }
 
 /// What a program run may use: `struct xdp_md` and the helpers.
@@ -136,7 +136,7 @@ pub struct Ctx<'a> {
 
 impl Ctx<'_> {
     /// Before each frame: what the *last* frame's helpers reported is no longer of interest.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn begin(&mut self) {
         self.ri.begin_frame();
     }

@@ -349,6 +349,8 @@ fn device(port: &PortSpec, netns: NetnsId) -> Device {
         up: port.up,
         mtu: port.mtu.unwrap_or(mtu),
         gro,
+        gro_seen: gro,
+        passes_all: false,
         queues: port.queues,
         prog: None,
         prog_frags: false,
@@ -428,8 +430,9 @@ fn add_far_end(world: &mut World, dev: DevId, port: &PortSpec, peer: &PeerSpec) 
         kind: Kind::Veth { peer: dev, far_end: true },
         ifindex: IfIndex(1),
         mtu,
-        // A program that passes everything and GRO give it the same: a NAPI.
-        gro: gro || xdp,
+        gro,
+        gro_seen: gro,
+        passes_all: xdp,
         up,
         queues,
         ..far

@@ -67,7 +67,7 @@ impl CaptureError {
     #[must_use]
     pub fn help(&self) -> Option<String> {
         match self {
-            Self::NotACapture { .. } => {
+            Self::NotACapture { .. } | Self::Broken { what: Break::Version { .. }, .. } => {
                 Some("Wireshark's `editcap` converts most other formats: editcap -F pcapng IN OUT".into())
             }
             Self::Broken { what: Break::NotEthernet { .. }, .. } => {

@@ -1,7 +1,9 @@
 //! Classic pcap: one header, then records.
 //!
-//! Owns the header's checks and the record loop. The header is read by the `pcap-file` crate; the records
-//! are not.
+//! Owns the header's checks and the record loop. The header is read by the `pcap-file` crate, the records
+//! are not: its raw slice parser delivers 64-byte frames at 0.65 and IMIX at 0.3 of the rate of the loop
+//! here, and its checked one refuses records that tcpdump and tshark accept (a captured length above the
+//! snapshot length or above the original length).
 
 use pcap_file::Endianness;
 use pcap_file::pcap::{PcapHeader, PcapTsResolution};

@@ -136,7 +136,7 @@ fn headers(flow: u32, len: usize) -> [u8; HEADERS] {
     ip[10..12].copy_from_slice(&sum.to_be_bytes());
     let udp = &mut frame[ETHERNET + IPV4..];
     udp[..2].copy_from_slice(&(1024 + (flow % 60_000) as u16).to_be_bytes());
-    udp[2..4].copy_from_slice(&4789_u16.to_be_bytes());
+    udp[2..4].copy_from_slice(&9_u16.to_be_bytes());
     udp[4..6].copy_from_slice(&((len - ETHERNET - IPV4) as u16).to_be_bytes());
     udp[8..12].copy_from_slice(&flow.to_be_bytes());
     frame
@@ -168,5 +168,52 @@ impl Random {
 
     fn below(&mut self, bound: u32) -> u32 {
         (((self.next() >> 32) * u64::from(bound)) >> 32) as u32
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The frames of a capture made here.
+    fn frames(synth: Synth) -> Vec<Vec<u8>> {
+        let bytes = synth.to_vec();
+        let (mut rest, mut frames) = (&bytes[PCAP_HEADER.len()..], Vec::new());
+        while !rest.is_empty() {
+            let len = u32::from_le_bytes([rest[8], rest[9], rest[10], rest[11]]) as usize;
+            frames.push(rest[RECORD_HEAD..RECORD_HEAD + len].to_vec());
+            rest = &rest[RECORD_HEAD + len..];
+        }
+        frames
+    }
+
+    #[test]
+    fn imix_has_its_proportions() {
+        let frames = frames(Synth { frames: 12_000, sizes: Sizes::Imix, ..Synth::default() });
+        for (len, expected) in [(64, 7000), (594, 4000), (1518, 1000)] {
+            let count = frames.iter().filter(|frame| frame.len() == len).count();
+            assert!(count.abs_diff(expected) < 200, "{count} of {len} bytes");
+        }
+    }
+
+    #[test]
+    fn headers_are_right_and_flows_as_many_as_asked() {
+        let frames = frames(Synth { frames: 1000, flows: 8, ..Synth::default() });
+        let mut flows: Vec<&[u8]> = frames.iter().map(|frame| &frame[26..38]).collect();
+        flows.sort();
+        flows.dedup();
+        assert_eq!((frames.len(), flows.len()), (1000, 8));
+        for frame in &frames {
+            // The sum over a header with its checksum in it is all ones, so this is its complement.
+            assert_eq!(checksum(&frame[ETHERNET..ETHERNET + IPV4]), 0);
+            assert_eq!((&frame[16..18], &frame[38..40]), (&[0, 50][..], &[0, 30][..]));
+        }
+    }
+
+    #[test]
+    fn a_seed_decides_everything() {
+        let synth = Synth { sizes: Sizes::Imix, ..Synth::default() };
+        assert_eq!(synth.to_vec(), synth.to_vec());
+        assert_ne!(synth.to_vec(), Synth { seed: 2, ..synth }.to_vec());
     }
 }

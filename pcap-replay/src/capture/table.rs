@@ -97,12 +97,6 @@ impl FrameIndex {
         }
     }
 
-    /// Room for at least `frames` more without growing.
-    pub(super) fn reserve(&mut self, frames: usize) {
-        self.frames.reserve(frames);
-        self.stamps.reserve(frames);
-    }
-
     /// The frames pushed from now on are of this interface.
     pub(super) fn switch_interface(&mut self, interface: InterfaceNo) {
         if interface != self.interface && !self.frames.is_empty() && self.interfaces.is_empty() {

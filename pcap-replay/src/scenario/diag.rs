@@ -5,9 +5,10 @@
 
 use std::fmt;
 
-use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource, SourceCode};
+use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, SourceCode};
 use serde::Serialize;
 
+use super::snippet::Snippet;
 use super::source::{Position, Source, Span};
 
 /// A file with more problems of one severity than this shows only the first ones.
@@ -165,9 +166,10 @@ impl Problems {
             Colour::Always => GraphicalTheme::unicode(),
             Colour::Never => GraphicalTheme::unicode_nocolor(),
         };
-        let handler = GraphicalReportHandler::new_themed(theme).with_width(WIDTH).with_context_lines(0);
+        let handler = GraphicalReportHandler::new_themed(theme).with_width(WIDTH).with_context_lines(1);
         let mut out = String::new();
-        for problem in &self.list {
+        for (index, problem) in self.list.iter().enumerate() {
+            out.push_str(if index == 0 { "" } else { "\n" });
             let shown = Shown::new(problem, &self.source);
             // Writing into a string cannot fail; a span outside the text would, and is then left out.
             if handler.render_report(&mut out, &shown).is_err() {
@@ -247,22 +249,20 @@ impl Finding {
 #[derive(Debug)]
 struct Shown<'a> {
     problem: &'a Problem,
-    text: Option<NamedSource<String>>,
+    snippet: Option<Snippet<'a>>,
     message: String,
 }
 
 impl<'a> Shown<'a> {
-    fn new(problem: &'a Problem, source: &Source) -> Self {
+    fn new(problem: &'a Problem, source: &'a Source) -> Self {
         let fits = |span: &Span| source.line_bytes(span) <= SHOWN_LINE_BYTES_MAX;
         let related_fits = problem.related.as_ref().is_none_or(|(span, _)| fits(span));
         if fits(&problem.label.0) && related_fits {
-            let text = Some(NamedSource::new(source.name(), source.text().to_owned()));
-            return Self { problem, text, message: problem.message.clone() };
+            return Self { problem, snippet: Some(Snippet(source)), message: problem.message.clone() };
         }
         let Position { line, column } = source.position(problem.label.0.start);
-        let message =
-            format!("{}:{line}:{column}: {}: {}", source.name(), problem.message, problem.label.1);
-        Self { problem, text: None, message }
+        let message = format!("{}:{line}:{column}: {}: {}", source.name(), problem.message, problem.label.1);
+        Self { problem, snippet: None, message }
     }
 }
 
@@ -287,17 +287,19 @@ impl Diagnostic for Shown<'_> {
     }
 
     fn source_code(&self) -> Option<&dyn SourceCode> {
-        self.text.as_ref().map(|text| text as &dyn SourceCode)
+        self.snippet.as_ref().map(|snippet| snippet as &dyn SourceCode)
     }
 
     fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
-        self.text.as_ref()?;
+        self.snippet.as_ref()?;
         let (at, label) = &self.problem.label;
         let label = Some(label.clone()).filter(|label| !label.is_empty());
         let primary = LabeledSpan::new_primary_with_span(label, at.clone());
-        let related = self.problem.related.iter().map(|(at, label)| {
-            LabeledSpan::new_with_span(Some(label.clone()), at.clone())
-        });
+        let related = self
+            .problem
+            .related
+            .iter()
+            .map(|(at, label)| LabeledSpan::new_with_span(Some(label.clone()), at.clone()));
         Some(Box::new(std::iter::once(primary).chain(related)))
     }
 }

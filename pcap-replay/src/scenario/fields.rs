@@ -73,7 +73,9 @@ impl<'a> Fields<'a> {
     pub(super) fn need(&mut self, sink: &mut Sink, key: &'static str, help: &str) {
         if self.item(key).is_none() {
             let message = format!("{} has no `{key}`", self.what);
-            sink.error(|| Problem::error(message, self.span.clone(), format!("`{key}` is required")).help(help));
+            sink.error(|| {
+                Problem::error(message, self.span.clone(), format!("`{key}` is required")).help(help)
+            });
         }
     }
 
@@ -143,7 +145,12 @@ impl<'a> Fields<'a> {
     }
 
     /// A list.
-    pub(super) fn list(&mut self, sink: &mut Sink, key: &'static str, wanted: &str) -> Option<Loc<&'a [Spanned<DeValue<'a>>]>> {
+    pub(super) fn list(
+        &mut self,
+        sink: &mut Sink,
+        key: &'static str,
+        wanted: &str,
+    ) -> Option<Loc<&'a [Spanned<DeValue<'a>>]>> {
         let item = self.item(key)?;
         match item.get_ref() {
             DeValue::Array(items) => Some(Loc::new(items.as_ref(), item.span())),
@@ -155,14 +162,24 @@ impl<'a> Fields<'a> {
     }
 
     /// A list of strings.
-    pub(super) fn texts(&mut self, sink: &mut Sink, key: &'static str, wanted: &str) -> Option<Vec<Loc<&'a str>>> {
+    pub(super) fn texts(
+        &mut self,
+        sink: &mut Sink,
+        key: &'static str,
+        wanted: &str,
+    ) -> Option<Vec<Loc<&'a str>>> {
         let items = self.list(sink, key, wanted)?.value;
         let what = || format!("an entry of {}", self.name_of(key));
         Some(items.iter().filter_map(|item| text(sink, item, what, "a string")).collect())
     }
 
     /// One of a fixed list of words.
-    pub(super) fn word<T: Copy>(&mut self, sink: &mut Sink, key: &'static str, words: &Words<T>) -> Option<T> {
+    pub(super) fn word<T: Copy>(
+        &mut self,
+        sink: &mut Sink,
+        key: &'static str,
+        words: &Words<T>,
+    ) -> Option<T> {
         let names = || words.known.iter().map(|(name, _)| *name);
         let found = self.text(sink, key, &format!("one of {}", quoted(names())))?;
         word(sink, &found, &self.name_of(key), words)
@@ -181,18 +198,30 @@ pub(super) fn word<T: Copy>(sink: &mut Sink, found: &Loc<&str>, what: &str, word
     let names = words.known.iter().map(|(name, _)| *name);
     let refused = words.refused.iter().find(|(name, _)| *name == found.value);
     sink.error(|| match refused {
-        Some((name, why)) => Problem::error(format!("{what}: `{name}` is not modelled yet"), found.span.clone(), *why),
+        Some((name, why)) => {
+            Problem::error(format!("{what}: `{name}` is not modelled yet"), found.span.clone(), *why)
+        }
         None => {
             let message = format!("{what} is `{}`", clip(found.value));
-            let meant = suggest::nearest(found.value, names.clone()).map(|meant| format!("did you mean \"{meant}\"?"));
-            Problem::error(message, found.span.clone(), format!("expected one of {}", quoted(names))).help_if(meant)
+            match suggest::nearest(found.value, names.clone()) {
+                Some(meant) => Problem::error(message, found.span.clone(), "unknown value")
+                    .help(format!("did you mean \"{meant}\"?")),
+                None => {
+                    Problem::error(message, found.span.clone(), format!("expected one of {}", quoted(names)))
+                }
+            }
         }
     });
     None
 }
 
 /// Reads a string.
-pub(super) fn text<'a>(sink: &mut Sink, item: Item<'a>, what: impl Fn() -> String, wanted: &str) -> Option<Loc<&'a str>> {
+pub(super) fn text<'a>(
+    sink: &mut Sink,
+    item: Item<'a>,
+    what: impl Fn() -> String,
+    wanted: &str,
+) -> Option<Loc<&'a str>> {
     match item.get_ref() {
         DeValue::String(value) => Some(Loc::new(value.as_ref(), item.span())),
         other => {

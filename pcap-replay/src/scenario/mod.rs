@@ -1,9 +1,55 @@
-//! x
-#[cfg(test)]
-mod t { #[test] fn spans() {
- let s = "\u{feff}a=1\n[[port]]\nname = \"x\"\npeer = {\n mtu = -0x10 }\n[port2]\nz=\"a\\n\"\n[[m]]\nq.r=1_0\n";
- let (d, e) = toml::de::DeTable::parse_recoverable(s);
- println!("{:?}", e); println!("{:#?}", d);
- let (d, e) = toml::de::DeTable::parse_recoverable("a = \nb = [1,\nb=3\nc=");
- println!("{:#?}", d); println!("{:#?}", e);
-}}
+//! Scenario files: TOML in, [`xdpsim_core::scenario::Scenario`] out, or every problem at once.
+//!
+//! Owns the format that `docs/scenario.md` describes, the scenario behind the common flags
+//! ([`from_flags`]) and the built-in example ([`builtin`]). Building the world from a scenario and
+//! feeding it frames is left to others; they can point into the file with [`Spans`] and
+//! [`Problems::add`].
+//!
+//! ```
+//! use xdpsim::scenario::{Source, parse};
+//!
+//! let source = Source::from_bytes("one.toml", b"[[port]]\nmut = 900\nname = \"eth0\"\n");
+//! let problems = parse(&source).expect_err("a typing error");
+//! assert_eq!(problems.list()[0].message, "unknown key `mut` of port `eth0`");
+//! assert_eq!(problems.list()[0].help.as_deref(), Some("did you mean `mtu`?"));
+//! ```
+
+mod changes;
+mod check;
+mod diag;
+mod faults;
+mod fields;
+mod flags;
+mod limits;
+mod maps;
+mod names;
+mod owner;
+mod parse;
+mod place;
+mod ports;
+mod programs;
+mod replay;
+mod script;
+mod snippet;
+mod source;
+mod suggest;
+mod units;
+mod uppers;
+
+pub use check::{CheckOutcome, check, check_source};
+pub use diag::{Colour, Finding, PROBLEMS_MAX, Problem, Problems, Severity};
+pub use flags::{CommonCase, FlagsError, from_flags};
+pub use parse::{MapSpans, Parsed, Spans, parse};
+pub use replay::{ReplaySection, Timing, Truncated};
+pub use source::{FILE_BYTES_MAX, Position, Source, Span};
+
+/// The text of the built-in example, `examples/builtin.toml`.
+pub const BUILTIN: &str = include_str!("../../../examples/builtin.toml");
+
+/// The built-in example: what `xdpsim replay` runs without arguments.
+///
+/// # Errors
+/// None that a released build has: a test reads the example.
+pub fn builtin() -> Result<Parsed, Problems> {
+    parse(&Source::from_bytes("examples/builtin.toml", BUILTIN.as_bytes()))
+}

@@ -70,7 +70,13 @@ mod tests {
 
     #[test]
     fn distances() {
-        let cases = [("", "", 0), ("mtu", "", 3), ("mtu", "mut", 1), ("queue", "queues", 1), ("kitten", "sitting", 3)];
+        let cases = [
+            ("", "", 0),
+            ("mtu", "", 3),
+            ("mtu", "mut", 1),
+            ("queue", "queues", 1),
+            ("kitten", "sitting", 3),
+        ];
         for (a, b, expected) in cases {
             assert_eq!((distance(a, b), distance(b, a)), (expected, expected), "{a} {b}");
         }

@@ -84,7 +84,7 @@ fn scaled(value: &str, scale: u64) -> Result<u64, String> {
     let places = u32::try_from(fraction.len()).unwrap_or(u32::MAX);
     let fraction = match fraction {
         "" => 0,
-        digits => match 10u64.checked_pow(places).filter(|power| scale % power == 0) {
+        digits => match 10u64.checked_pow(places).filter(|power| scale.is_multiple_of(*power)) {
             Some(power) => digits.parse::<u64>().map_err(|_| too_large())? * (scale / power),
             None => return Err(format!("`{value}` has more places than the unit has parts")),
         },

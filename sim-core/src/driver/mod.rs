@@ -75,6 +75,13 @@ impl Xmit {
         Self { sent, err: None, refused: why, behind: why }
     }
 
+    /// What a driver may answer for `n` frames at most; an errno means that none was taken.
+    #[must_use]
+    pub(crate) fn within(self, n: usize) -> Self {
+        let sent = if self.err.is_some() { 0 } else { self.sent.min(n) };
+        Self { sent, ..self }
+    }
+
     /// None taken.
     #[must_use]
     pub fn failed(errno: Errno, why: Fate) -> Self {

@@ -74,23 +74,42 @@ impl<T: Copy + Default> PtrRing<T> {
         self.len += 1;
     }
 
+    /// Produces frames one after the other; the caller has seen that all of them fit.
+    #[inline]
+    pub fn produce_run(&mut self, mut frames: impl ExactSizeIterator<Item = T>) {
+        let n = frames.len();
+        debug_assert!(n <= self.free());
+        let (front, back) = self.slots.split_at_mut(self.producer);
+        let before_end = n.min(back.len());
+        for (slot, frame) in back[..before_end].iter_mut().zip(&mut frames) {
+            *slot = frame;
+        }
+        for (slot, frame) in front[..n - before_end].iter_mut().zip(frames) {
+            *slot = frame;
+        }
+        self.producer = (self.producer + n) % self.slots.len();
+        self.len += n;
+    }
+
     /// `__ptr_ring_consume()`.
     #[inline]
     pub fn consume(&mut self) -> Option<T> {
-        if self.len == 0 {
-            return None;
-        }
-        let frame = self.slots[self.consumer_head];
-        self.len -= 1;
-        self.consumer_head += 1;
-        let end = self.consumer_head >= self.slots.len();
-        if self.consumer_head - self.consumer_tail >= self.group || end {
-            self.consumer_tail = self.consumer_head;
-        }
-        if end {
+        self.consume_run(1).first().copied()
+    }
+
+    /// Takes at most `max` frames that lie next to each other; none if there are none.
+    #[inline]
+    pub fn consume_run(&mut self, max: usize) -> &[T] {
+        let from = self.consumer_head;
+        let n = max.min(self.len).min(self.slots.len() - from);
+        self.len -= n;
+        self.consumer_head += n;
+        // As if taken one by one: the tail follows in whole groups.
+        self.consumer_tail += (self.consumer_head - self.consumer_tail) / self.group * self.group;
+        if self.consumer_head >= self.slots.len() {
             (self.consumer_head, self.consumer_tail) = (0, 0);
         }
-        Some(frame)
+        &self.slots[from..from + n]
     }
 
     /// What is in it, in order, to move the bytes behind it.

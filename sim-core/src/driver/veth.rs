@@ -78,12 +78,15 @@ pub(crate) struct VethEnd {
 
 impl VethEnd {
     pub fn new(queues: u16, mutations: Mutations) -> Self {
-        let mut ring = PtrRing::new(VETH_RING_SIZE);
-        if mutations.has(Mutations::RING_CLEARS_AT_ONCE) {
-            ring.clear_at_once();
-        }
-        let rq = VethRq { ring, notify_masked: false };
+        let rq = VethRq { ring: new_ring(mutations), notify_masked: false };
         Self { rq: vec![rq; usize::from(queues)], counters: VethCounters::default() }
+    }
+
+    /// Empty rings without a history.
+    pub fn renew_rings(&mut self, mutations: Mutations) {
+        for rq in &mut self.rq {
+            rq.ring = new_ring(mutations);
+        }
     }
 
     /// The queue that a transmitting CPU uses: `veth_select_rxq()`.
@@ -95,24 +98,24 @@ impl VethEnd {
 
 impl VethRq {
     /// `veth_xdp_xmit()` into this ring: in order, up to the first frame that is longer than `len_max`
-    /// or finds the ring full (DRV-03). Each accepted frame has made one more hop.
+    /// or finds the ring full (DRV-03).
     #[inline]
     pub fn take(&mut self, bulk: Bulk<'_>, from: u32, by: By, len_max: u32, mutations: Mutations) -> Xmit {
         if mutations.has(Mutations::VETH_SKIPS_LONG) {
             return self.take_what_fits(bulk, from, len_max);
         }
-        for i in 0..bulk.len() {
-            let desc = bulk.desc(i);
-            if desc.len > len_max {
-                return Xmit { sent: i, err: None, refused: Fate::PeerTooLong, behind: Fate::Behind };
-            }
-            if self.ring.free() == 0 {
-                return Xmit::some(i, Fate::RingFull);
-            }
-            let desc = Desc { hops: desc.hops.saturating_add(1), ..desc };
-            self.ring.produce(Waiting { desc, from, by });
+        let too_long = |slot: &u8| bulk.table[usize::from(*slot)].len > len_max;
+        let fitting = bulk.slots.iter().position(too_long).unwrap_or(bulk.len());
+        let sent = fitting.min(self.ring.free());
+        let waiting = |slot: &u8| Waiting { desc: bulk.table[usize::from(*slot)], from, by };
+        self.ring.produce_run(bulk.slots[..sent].iter().map(waiting));
+        if sent < fitting {
+            Xmit::some(sent, Fate::RingFull)
+        } else if fitting < bulk.len() {
+            Xmit { sent, err: None, refused: Fate::PeerTooLong, behind: Fate::Behind }
+        } else {
+            Xmit::all(sent)
         }
-        Xmit::all(bulk.len())
     }
 
     #[cold]
@@ -131,4 +134,12 @@ impl VethRq {
 /// The answer when the peer is gone or has no NAPI (DRV-03).
 pub(crate) fn no_napi() -> Xmit {
     Xmit::failed(Errno::ENXIO, Fate::NoNapi)
+}
+
+fn new_ring(mutations: Mutations) -> PtrRing<Waiting> {
+    let mut ring = PtrRing::new(VETH_RING_SIZE);
+    if mutations.has(Mutations::RING_CLEARS_AT_ONCE) {
+        ring.clear_at_once();
+    }
+    ring
 }

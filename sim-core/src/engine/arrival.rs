@@ -5,7 +5,7 @@
 
 use std::collections::VecDeque;
 
-use xdpsim_devmap::DevId;
+use xdpsim_devmap::{DevId, QueueId};
 
 use super::domain::{Domain, Feed, Timing};
 use super::softirq::NapiId;
@@ -76,6 +76,10 @@ impl<S: Sink> Domain<S> {
             return self.lose_arrival(cpu, napi.dev, desc, Fate::NotReceived, no);
         }
         let waiting = if device.is_veth() {
+            // An skb with less headroom is copied to get it (DRV-10).
+            if desc.headroom() < Desc::HEADROOM {
+                desc = desc.with_head(Desc::HEADROOM, 0);
+            }
             desc = desc.with_frags(desc.len > VETH_LINEAR_MAX);
             if !device.napi {
                 return self.lose_arrival(cpu, napi.dev, desc, Fate::Passed, no);
@@ -93,16 +97,20 @@ impl<S: Sink> Domain<S> {
         self.arm(cpu, napi, due, no, waiting, feed);
     }
 
-    /// As an skb from the far end's stack (DRV-10); how many wait then, or `None` if the ring is full.
+    /// As an skb from the far end's stack (DRV-10); how many wait then, or `None` if the ring is full,
+    /// which counts as the far end's drop. A ring that takes no more cannot wait either (RSS-12).
     fn arrive_in_ring(&mut self, desc: Desc, napi: NapiId) -> Option<usize> {
         let DriverState::Veth(end) = &mut self.drivers[napi.dev.0 as usize] else { return None };
         let ring = &mut end.rq[usize::from(napi.queue.0)].ring;
-        if ring.free() == 0 {
-            end.counters.rx_dropped += 1;
-            return None;
+        if ring.free() > 0 {
+            ring.produce(Waiting { desc, from: napi.dev.0, by: By::Arrival });
+            return Some(if ring.free() == 0 { RX_FRAMES_MAX } else { ring.len() });
         }
-        ring.produce(Waiting { desc, from: napi.dev.0, by: By::Arrival });
-        Some(ring.len())
+        let sender = self.world.devices.get(napi.dev).peer()?;
+        if let DriverState::Veth(far) = &mut self.drivers[sender.0 as usize] {
+            far.counters.tx_dropped += 1;
+        }
+        None
     }
 
     /// Whole polls of the one queue that everything arrives on, straight out of the table.
@@ -117,9 +125,22 @@ impl<S: Sink> Domain<S> {
         }
     }
 
+    /// A frame that is polled by itself at once: the queue, the interrupt and the lists of the softirq are
+    /// passed by, with the same result.
+    pub(crate) fn arrive_alone(&mut self, napi: NapiId, desc: Desc, stamp: Nanos, no: FrameNo, feed: &Feed<'_>) {
+        self.clock = self.clock.max(stamp);
+        self.began.get_or_insert(self.clock);
+        self.now = self.clock;
+        self.trigger = no;
+        let cpu = self.cpu_of(napi);
+        self.cpus[cpu].ledger.arrived(1, u64::from(desc.len));
+        self.poll_alone(cpu, napi, desc, feed);
+        self.tidy_arena(feed);
+    }
+
     fn arm(&mut self, cpu: usize, napi: NapiId, due: Nanos, by: FrameNo, waiting: usize, feed: &Feed<'_>) {
         let full = match self.timing {
-            Timing::Asap => waiting == NAPI_BUDGET,
+            Timing::Asap => waiting >= NAPI_BUDGET,
             Timing::Capture => waiting >= RX_FRAMES_MAX,
         };
         if full {
@@ -146,6 +167,15 @@ impl<S: Sink> Domain<S> {
 
     /// Raises all interrupts that are due before `time`, in order; equal ones together, CPU by CPU.
     pub(crate) fn run_due(&mut self, time: Nanos, feed: &Feed<'_>) {
+        while let [one] = self.armed[..] {
+            if one.due >= time {
+                return;
+            }
+            self.armed.clear();
+            self.now = self.now.max(one.due);
+            self.trigger = one.by;
+            self.interrupt(one.cpu, one.napi, feed);
+        }
         while let Some(due) = self.armed.iter().map(|armed| armed.due).min().filter(|&due| due < time) {
             let mut now: Vec<Armed> = Vec::new();
             self.armed.retain(|armed| {
@@ -163,6 +193,27 @@ impl<S: Sink> Domain<S> {
             }
             for cpu in 0..self.cpus.len() {
                 self.run_softirqs(cpu, feed);
+            }
+        }
+    }
+
+    /// Frames that wait on a port that was taken down are lost with it (RSS-10).
+    #[cold]
+    pub(crate) fn purge_dead_queues(&mut self, feed: &Feed<'_>) {
+        for id in 0..self.rx.len() {
+            let dev = DevId(id as u32);
+            let device = self.world.devices.get(dev);
+            if device.registered && device.up {
+                continue;
+            }
+            for queue in 0..self.rx[id].len() {
+                let napi = NapiId { dev, queue: QueueId(queue as u16) };
+                self.armed.retain(|armed| armed.napi != napi);
+                let cpu = self.cpu_of(napi);
+                for desc in std::mem::take(&mut self.rx[id][queue].waiting) {
+                    let no = self.split(feed).0.arrivals.number(desc);
+                    self.lose_arrival(cpu, dev, desc, Fate::NotReceived, no);
+                }
             }
         }
     }

@@ -2,11 +2,13 @@
 //!
 //! Rules: MAP-12 to MAP-14, DRV-01, DRV-11, ENQ-07, TRC-10.
 
-use xdpsim_devmap::{DevId, Errno, IfIndex, MapId, MapKey, NetnsId, ProgId, UpdateFlags};
+use xdpsim_devmap::{AttachType, CpuId, DevId, Errno, IfIndex, MapId, MapKey, NetnsId, ProgId, UpdateFlags};
 
 use super::domain::{Domain, Feed};
 use crate::batch::FrameNo;
+use crate::driver::DriverState;
 use crate::fate::Fate;
+use crate::netdev::Device;
 use crate::sink::Sink;
 use crate::time::Nanos;
 use crate::trace::{Event, Stamp};
@@ -98,19 +100,47 @@ impl<S: Sink> Domain<S> {
     }
 
     fn make_change(&mut self, index: usize, act: Act, feed: &Feed<'_>) {
-        if let Err(errno) = self.change(act) {
+        let before = self.memory_models();
+        if let Err(errno) = self.change(act)
+            && self.speaks_for_all()
+        {
             self.changes.failed.push(ChangeFailed { index, errno });
         }
         self.world.changed();
+        self.tell_memory_models(&before);
         self.purge_dead_rings(feed);
+        self.purge_dead_queues(feed);
+    }
+
+    /// Every domain makes every change; what is seen of it from outside is told once.
+    fn speaks_for_all(&self) -> bool {
+        self.cpus[0].id == CpuId(0)
+    }
+
+    /// Receive queues with a registered memory model, by device: those of open devices with a program
+    /// (TRC-10).
+    fn memory_models(&self) -> Vec<(IfIndex, u16)> {
+        let queues = |device: &Device| if device.up && device.has_program() { device.queues } else { 0 };
+        self.world.devices.iter().map(|(_, device)| (device.ifindex, queues(device))).collect()
+    }
+
+    fn tell_memory_models(&mut self, before: &[(IfIndex, u16)]) {
+        for (&(ifindex, had), (now, has)) in before.iter().zip(self.memory_models()) {
+            for _ in has..had {
+                self.tell_event(Event::MemDisconnect { ifindex });
+            }
+            for _ in had..has {
+                self.tell_event(Event::MemConnect { ifindex: now });
+            }
+        }
     }
 
     fn change(&mut self, act: Act) -> Result<(), Errno> {
         let devices = &mut self.world.devices;
         match act {
-            Act::SetUp(dev, up) => devices.get_mut(dev).up = up,
+            Act::SetUp(dev, up) => devices.set_up(dev, up),
             Act::SetMtu(dev, mtu) => devices.get_mut(dev).mtu = mtu,
-            Act::SetGro(dev, on) => devices.get_mut(dev).gro = on,
+            Act::SetGro(dev, on) => devices.set_gro(dev, on),
             Act::AddUpper(dev, upper) => devices.get_mut(dev).uppers.push(upper),
             Act::RemoveUpper(dev, upper) => devices.get_mut(dev).uppers.retain(|&one| one != upper),
             Act::SetNetns(dev, netns) => self.move_device(dev, netns),
@@ -122,17 +152,19 @@ impl<S: Sink> Domain<S> {
         Ok(())
     }
 
-    /// To another namespace: its entries go (MAP-13); it keeps its number there if that is free.
+    /// To another namespace: closed, without its entries (MAP-13) and masters; it keeps its number there
+    /// if that is free.
     fn move_device(&mut self, dev: DevId, netns: NetnsId) {
         self.world.maps.device_gone(dev);
         let wanted = self.world.devices.get(dev).ifindex;
         let taken = self.world.devices.by_index(netns, wanted).is_some();
         let ifindex = if taken { FirstIfIndex::free(&self.world.devices, netns) } else { wanted };
         let device = self.world.devices.get_mut(dev);
-        (device.netns, device.ifindex) = (netns, ifindex);
+        (device.netns, device.ifindex, device.up) = (netns, ifindex, false);
+        device.uppers.clear();
     }
 
-    /// The device goes, with its entries; a veth takes its other end along.
+    /// The device goes, with its entries and its driver; a veth takes its other end along.
     fn unregister(&mut self, dev: DevId) {
         let peer = self.world.devices.get(dev).peer();
         for dev in [Some(dev), peer].into_iter().flatten() {
@@ -140,48 +172,46 @@ impl<S: Sink> Domain<S> {
             let device = self.world.devices.get_mut(dev);
             (device.registered, device.up, device.prog) = (false, false, None);
             device.features_fixed = Some(crate::netdev::Features::empty());
-        }
-        for id in 0..self.world.devices.len() {
-            let uppers = &mut self.world.devices.get_mut(DevId(id as u32)).uppers;
-            uppers.retain(|&upper| upper != dev);
+            if peer.is_none() {
+                self.drivers[dev.0 as usize] = DriverState::None;
+            }
+            for id in 0..self.world.devices.len() {
+                self.world.devices.get_mut(DevId(id as u32)).uppers.retain(|&upper| upper != dev);
+            }
         }
     }
 
     fn set_xdp(&mut self, dev: DevId, prog: Option<ProgId>) -> Result<(), Errno> {
         let info = prog.map(|id| self.world.program(id).info);
-        let had_one = self.world.devices.get(dev).prog.is_some();
+        if info.is_some_and(|info| info.attach_type != AttachType::Xdp) {
+            return Err(Errno::EINVAL); // MAP-16
+        }
         let page_size = self.world.profile.page_size;
         let attach = info.map(|info| (info.id, info.frags));
-        let ifindex: IfIndex = self.world.devices.get(dev).ifindex;
-        match self.world.devices.attach(dev, attach, page_size) {
-            Ok(()) => {
-                match (had_one, prog.is_some()) {
-                    (false, true) => self.tell_event(Event::MemConnect { ifindex }),
-                    (true, false) => self.tell_event(Event::MemDisconnect { ifindex }),
-                    _ => {}
-                }
-                Ok(())
-            }
-            Err(refusal) => {
-                self.tell_event(Event::LinkAttachFailed { msg: refusal.message });
-                Err(refusal.errno)
-            }
-        }
+        let attached = self.world.devices.attach(dev, attach, page_size);
+        attached.map_err(|refusal| {
+            self.tell_event(Event::LinkAttachFailed { msg: refusal.message });
+            refusal.errno
+        })
     }
 
     fn tell_event(&mut self, event: Event) {
-        if S::EVENTS {
+        if S::EVENTS && self.speaks_for_all() {
             let at = Stamp { time: self.now, trigger: self.trigger, cpu: self.cpus[0].id.0 };
             self.sink.event(at, event);
         }
     }
 
-    /// A veth end that lost its NAPI frees what was in its rings (LAW-06).
+    /// A veth end that lost its NAPI frees what was in its rings (LAW-06); they are new when it gets one
+    /// again (DRV-06).
     pub(crate) fn purge_dead_rings(&mut self, feed: &Feed<'_>) {
         for id in 0..self.drivers.len() {
             let dev = DevId(id as u32);
-            if !self.world.devices.get(dev).napi && self.drivers[id].holds_frames() {
+            if !self.world.devices.get(dev).napi {
                 self.empty_ring(dev, feed, |_| Fate::Purged);
+                if let DriverState::Veth(end) = &mut self.drivers[id] {
+                    end.renew_rings(self.world.profile.mutations);
+                }
             }
         }
     }

@@ -80,6 +80,9 @@ pub(crate) struct Cpu {
     pub log: Vec<HelperCall>,
     /// `softnet_data.poll_list`.
     pub poll_list: VecDeque<NapiId>,
+    /// Memory for the two lists that a softirq run has to itself; empty between runs.
+    pub spare_list: VecDeque<NapiId>,
+    pub repoll_list: VecDeque<NapiId>,
 }
 
 impl Cpu {
@@ -111,6 +114,8 @@ impl Cpu {
             random: Random::new(seed, id),
             log: Vec::new(),
             poll_list: VecDeque::new(),
+            spare_list: VecDeque::new(),
+            repoll_list: VecDeque::new(),
         }
     }
 

@@ -97,6 +97,14 @@ impl<S: Sink> Domain<S> {
                 i += frames.len();
                 continue;
             }
+            if self.timing == Timing::Capture && batch.stamps[i] > self.clock && self.changes.is_done() {
+                self.run_due(batch.stamps[i], &feed);
+            }
+            if let Some(napi) = self.alone(batch, i) {
+                self.arrive_alone(napi, batch.frames[i], batch.stamps[i], FrameNo(batch.first.0 + i as u64), &feed);
+                i += 1;
+                continue;
+            }
             self.advance_clock(batch, i..i + 1);
             self.feed_one(batch, i, None, &feed);
             i += 1;
@@ -110,12 +118,34 @@ impl<S: Sink> Domain<S> {
         let mut seen = 0;
         for steered in frames {
             let i = steered.index as usize;
-            self.advance_clock(batch, seen..i + 1);
+            self.others_arrive(batch, seen..i, &feed);
+            self.advance_clock(batch, i..i + 1);
             seen = i + 1;
             self.feed_one(batch, i, Some(steered.queue), &feed);
         }
-        self.advance_clock(batch, seen..batch.frames.len());
+        self.others_arrive(batch, seen..batch.frames.len(), &feed);
         self.end(&feed);
+    }
+
+    /// Frames of other domains move the clock, and changes are made before them as before one's own.
+    #[inline]
+    fn others_arrive(&mut self, batch: &Batch<'_>, range: std::ops::Range<usize>, feed: &Feed<'_>) {
+        if self.changes.is_done() {
+            return self.advance_clock(batch, range);
+        }
+        for i in range {
+            self.advance_clock(batch, i..i + 1);
+            self.make_due_changes(FrameNo(batch.first.0 + i as u64), feed);
+        }
+    }
+
+    /// Changes that are due before this frame of the run.
+    #[inline]
+    fn make_due_changes(&mut self, no: FrameNo, feed: &Feed<'_>) {
+        let began = *self.began.get_or_insert(self.clock);
+        if self.changes.due(no, self.clock, began) {
+            self.make_changes(no, began, feed);
+        }
     }
 
     /// No more frames: what waits is polled, what is left in rings is booked as stuck.
@@ -155,6 +185,25 @@ impl<S: Sink> Domain<S> {
         plain.then_some((NapiId { dev, queue: QueueId(0) }, polls))
     }
 
+    /// Is frame `i` a poll of its own: nobody waits, and the next frame comes later?
+    #[inline]
+    fn alone(&self, batch: &Batch<'_>, i: usize) -> Option<NapiId> {
+        let Ingress::One(dev) = batch.ingress else { return None };
+        let next = *batch.stamps.get(i + 1)?;
+        let later = next > batch.stamps[i].max(self.clock);
+        if !later || self.timing != Timing::Capture || !self.armed.is_empty() || !self.changes.is_done() {
+            return None;
+        }
+        let port = dev.0 as usize;
+        let device = self.world.devices.get(dev);
+        let plain = self.rx[port].len() == 1
+            && self.rx_usecs[port] == Nanos::ZERO
+            && device.registered
+            && device.up
+            && !device.is_veth();
+        plain.then_some(NapiId { dev, queue: QueueId(0) })
+    }
+
     /// Time as all frames up to here have seen it: a timestamp that runs backward does not turn it back.
     #[inline]
     fn advance_clock(&mut self, batch: &Batch<'_>, range: std::ops::Range<usize>) {
@@ -179,10 +228,7 @@ impl<S: Sink> Domain<S> {
     #[inline]
     fn feed_one(&mut self, batch: &Batch<'_>, i: usize, queue: Option<QueueId>, feed: &Feed<'_>) {
         let no = FrameNo(batch.first.0 + i as u64);
-        let began = *self.began.get_or_insert(self.clock);
-        if self.changes.due(no, self.clock, began) {
-            self.make_changes(no, began, feed);
-        }
+        self.make_due_changes(no, feed);
         if self.clock > self.now {
             if self.timing == Timing::Capture {
                 self.run_due(self.clock, feed);
@@ -310,9 +356,11 @@ impl<S: Sink> Domain<S> {
             while let Some(waiting) = rq.ring.consume() {
                 let (number, fate) = (env.arrivals.number(waiting.desc), fate(waiting.by));
                 let (from, len) = (DevId(waiting.from), u64::from(waiting.desc.len));
-                cpus[0].ledger.end(from, Some(port), fate, 1, len, |_| number);
+                // What came from outside was not to leave by anybody.
+                let egress = (waiting.by != crate::driver::veth::By::Arrival).then_some(port);
+                cpus[0].ledger.end(from, egress, fate, 1, len, |_| number);
                 if S::STORY {
-                    let step = crate::story::Step::End { fate, egress: Some(port), errno: None };
+                    let step = crate::story::Step::End { fate, egress, errno: None };
                     env.sink.step(env.stamp, number, step);
                 }
             }

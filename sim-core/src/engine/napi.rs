@@ -10,11 +10,10 @@ use crate::driver::veth::{By, Waiting};
 use crate::driver::{Bulk, DriverState};
 use crate::fate::Fate;
 use crate::frame::FrameMut;
-use crate::ledger::EXAMPLES;
 use crate::mutation::Mutations;
 use crate::netdev::Kind as DeviceKind;
 use crate::poll::{Kind, NAPI_BUDGET, POLL_SLOTS};
-use crate::program::{Ctx, PollFrames, XdpProgram, frame_size};
+use crate::program::{Ctx, PollFrames, XdpProgram};
 use crate::redirect::info::Note;
 use crate::sink::Sink;
 use crate::story::Step;
@@ -24,13 +23,14 @@ use super::softirq::NapiId;
 impl Cpu {
     /// Begins a poll; frames that an earlier one left queued come first (FLU-07).
     pub(crate) fn begin_poll<S: Sink>(&mut self, env: &mut Env<'_, S>, dev: DevId, queue: QueueId) {
-        let device = env.world.devices.get(dev);
-        self.set_source(dev, device.ifindex, queue, device.prog);
+        // Before the poll forgets where its frames came in.
         if self.flush_list.is_empty() {
             self.poll.clear();
         } else {
             self.carry_over(env);
         }
+        let device = env.world.devices.get(dev);
+        self.set_source(dev, device.ifindex, queue, device.prog);
     }
 
     /// Runs the program, or passes everything, and ends the poll as the port's driver does.
@@ -90,8 +90,7 @@ impl Cpu {
     /// One verdict.
     fn run_on<S: Sink>(&mut self, env: &mut Env<'_, S>, slot: usize, program: &mut dyn XdpProgram) {
         let mut desc = self.poll.desc(slot as u8);
-        let size = frame_size(desc, env.world.profile.page_size);
-        let mut frame = FrameMut::new(env.store, env.input, &mut desc, size);
+        let mut frame = FrameMut::new(env.store, env.input, &mut desc, env.world.profile.page_size);
         let mut ctx = self.ctx::<S>(&env.world.maps, env.stamp, env.world.profile.mutations);
         ctx.begin();
         let act = program.run(&mut ctx, &mut frame);
@@ -146,7 +145,7 @@ impl Cpu {
         if self.tx_queue.is_full() {
             self.tx_flush(env);
         }
-        self.tx_queue.push(slot, false, self.poll.desc(slot).len);
+        self.tx_queue.push(slot, self.poll.desc(slot).len);
         self.done.tx += 1;
     }
 
@@ -160,7 +159,7 @@ impl Cpu {
         }
         env.book_one_by_one(&mut self.ledger, dev, bulk, &xmit, |_| dev, By::Tx);
         let (sent, drops) = (xmit.sent as u64, (bulk.len() - xmit.sent) as u64);
-        if env.world.devices.get(dev).is_veth() {
+        if let Some(peer) = env.world.devices.get(dev).peer() {
             env.event(Event::BulkTx {
                 ifindex: self.poll.ifindex,
                 drops: drops as u32,
@@ -170,7 +169,9 @@ impl Cpu {
             env.count_veth(dev, |own| {
                 own.xdp_tx += sent;
                 own.xdp_tx_errors += drops;
+                own.tx_dropped += drops;
             });
+            env.count_veth(peer, |rx| rx.rx_dropped += drops);
         }
         self.tx_queue.clear();
     }
@@ -200,7 +201,7 @@ impl Cpu {
     fn wake_tx_peer<S: Sink>(&mut self, env: &mut Env<'_, S>) {
         let Some(peer) = env.world.devices.get(self.poll.dev).peer() else { return };
         let end = env.world.devices.get(peer);
-        if !end.napi || (end.prog.is_none() && !env.mutated(Mutations::TX_WAKES_ANYBODY)) {
+        if !end.napi || (!end.has_program() && !env.mutated(Mutations::TX_WAKES_ANYBODY)) {
             return;
         }
         let DriverState::Veth(rx) = &mut env.drivers[peer.0 as usize] else { return };
@@ -223,7 +224,7 @@ impl Cpu {
         let mut taken = 0;
         let mut bytes = 0;
         while taken < NAPI_BUDGET {
-            let Some(waiting) = env.take_waiting(napi) else { break };
+            let Some(mut waiting) = env.take_waiting(napi) else { break };
             taken += 1;
             bytes += u64::from(waiting.desc.len);
             if waiting.by != By::Arrival {
@@ -231,12 +232,14 @@ impl Cpu {
                 if let (Some(port), true) = (sender, S::DELIVERIES) {
                     env.deliver_one(port, waiting.desc, env.stamp.time);
                 }
+                // Compared before it is counted, so that a limit of 255 is one too.
+                if waiting.desc.hops >= env.world.hops_max {
+                    self.end_hops(env, napi.dev, waiting);
+                    continue;
+                }
+                waiting.desc.hops += 1;
             }
-            if waiting.desc.hops > env.world.hops_max {
-                self.end_hops(env, napi.dev, waiting);
-            } else {
-                self.poll.push(waiting.desc);
-            }
+            self.poll.push(waiting.desc);
         }
         env.count_veth(napi.dev, |own| {
             own.xdp_packets += taken as u64;
@@ -257,18 +260,33 @@ impl Cpu {
     /// The far end's stack takes everything: delivered by the port on this side.
     pub(crate) fn poll_far_end<S: Sink>(&mut self, env: &mut Env<'_, S>, napi: NapiId) -> usize {
         let Some(port) = env.world.devices.get(napi.dev).peer() else { return 0 };
+        let DriverState::Veth(mut end) = std::mem::replace(env.driver(napi.dev), DriverState::Ideal) else {
+            return 0;
+        };
+        let ring = &mut end.rq[usize::from(napi.queue.0)].ring;
         let mut taken = 0;
         let mut bytes = 0;
-        let mut run = Run::default();
-        while taken < NAPI_BUDGET {
-            let Some(waiting) = env.take_waiting(napi) else { break };
-            taken += 1;
-            bytes += u64::from(waiting.desc.len);
-            if run.from != waiting.from {
-                self.book_run(env, port, &run);
-                run = Run { from: waiting.from, ..Run::default() };
+        while taken < NAPI_BUDGET && !ring.is_empty() {
+            let stretch = ring.consume_run(NAPI_BUDGET - taken);
+            taken += stretch.len();
+            for run in stretch.chunk_by(|a, b| a.from == b.from) {
+                bytes += self.end_at_far_end(env, port, run);
             }
-            run.push(waiting);
+        }
+        end.counters.xdp_packets += taken as u64;
+        end.counters.xdp_bytes += bytes;
+        *env.driver(napi.dev) = DriverState::Veth(end);
+        taken
+    }
+
+    /// Frames that came in on one port leave by another; says how many bytes.
+    #[inline]
+    fn end_at_far_end<S: Sink>(&mut self, env: &mut Env<'_, S>, port: DevId, run: &[Waiting]) -> u64 {
+        let bytes = run.iter().map(|waiting| u64::from(waiting.desc.len)).sum();
+        let arrivals = env.arrivals;
+        let number = |i: usize| arrivals.number(run[i].desc);
+        self.ledger.end(DevId(run[0].from), Some(port), Fate::Delivered, run.len() as u64, bytes, number);
+        for waiting in run {
             if S::DELIVERIES {
                 env.deliver_one(port, waiting.desc, env.stamp.time);
             }
@@ -276,17 +294,7 @@ impl Cpu {
                 env.tell_end(waiting.desc, Some(port), Fate::Delivered);
             }
         }
-        self.book_run(env, port, &run);
-        env.count_veth(napi.dev, |own| {
-            own.xdp_packets += taken as u64;
-            own.xdp_bytes += bytes;
-        });
-        taken
-    }
-
-    fn book_run<S: Sink>(&mut self, env: &Env<'_, S>, port: DevId, run: &Run) {
-        let number = |i: usize| env.arrivals.number(run.first[i].desc);
-        self.ledger.end(DevId(run.from), Some(port), Fate::Delivered, run.n as u64, run.bytes, number);
+        bytes
     }
 
     /// Frames that an unflushed poll left queued become the first slots of this one (FLU-07). More than
@@ -346,6 +354,12 @@ impl Cpu {
 }
 
 impl<S: Sink> Env<'_, S> {
+    /// What stands behind a device.
+    #[inline]
+    fn driver(&mut self, dev: DevId) -> &mut DriverState {
+        &mut self.drivers[dev.0 as usize]
+    }
+
     /// The next frame in a veth ring.
     #[inline]
     fn take_waiting(&mut self, napi: NapiId) -> Option<Waiting> {
@@ -359,25 +373,5 @@ impl<S: Sink> Env<'_, S> {
     pub(crate) fn is_plain_far_end(&self, dev: DevId) -> bool {
         let device = self.world.devices.get(dev);
         matches!(device.kind, DeviceKind::Veth { far_end: true, .. })
-    }
-}
-
-/// Frames from one ingress, in a row.
-#[derive(Default)]
-struct Run {
-    from: u32,
-    n: usize,
-    bytes: u64,
-    first: [Waiting; EXAMPLES],
-}
-
-impl Run {
-    #[inline]
-    fn push(&mut self, waiting: Waiting) {
-        if self.n < EXAMPLES {
-            self.first[self.n] = waiting;
-        }
-        self.n += 1;
-        self.bytes += u64::from(waiting.desc.len);
     }
 }

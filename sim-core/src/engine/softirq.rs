@@ -3,11 +3,10 @@
 //! Owns the order of polls, the budgets and the lifetime of redirect info: one context per run, over
 //! all polls of all devices in it. Rules: HLP-20 to HLP-22, DRV-07, FLU-01.
 
-use std::collections::VecDeque;
-
 use xdpsim_devmap::{DevId, QueueId};
 
 use super::domain::{Domain, Feed};
+use crate::batch::Desc;
 use crate::driver::DriverState;
 use crate::poll::{NAPI_BUDGET, SOFTIRQ_BUDGET};
 use crate::profile::KernelVersion;
@@ -33,16 +32,42 @@ impl<S: Sink> Domain<S> {
     /// One softirq run. Who is scheduled meanwhile is polled in the same run, unless somebody has used
     /// up a whole poll: then the run ends, and with it the redirect info.
     fn net_rx_action(&mut self, cpu: usize, feed: &Feed<'_>) {
+        self.begin_context(cpu);
+        self.poll_lists(cpu, SOFTIRQ_BUDGET, feed);
+    }
+
+    /// A softirq run whose first poll takes this one frame.
+    pub(crate) fn poll_alone(&mut self, cpu: usize, napi: NapiId, desc: Desc, feed: &Feed<'_>) {
+        self.begin_context(cpu);
+        let (mut env, cpus, _) = self.split(feed);
+        let this = &mut cpus[cpu];
+        env.stamp.cpu = this.id.0;
+        this.begin_poll(&mut env, napi.dev, napi.queue);
+        this.poll.push(desc);
+        this.run_poll(&mut env);
+        if !self.cpus[cpu].poll_list.is_empty() {
+            self.poll_lists(cpu, SOFTIRQ_BUDGET - 1, feed);
+            self.run_softirqs(cpu, feed);
+        }
+    }
+
+    /// A new context: redirect info is zeroed (HLP-20).
+    #[inline]
+    fn begin_context(&mut self, cpu: usize) {
         if self.world.profile.kernel >= KernelVersion::BPF_NET_CONTEXT {
             self.cpus[cpu].ri = RedirectInfo::default();
         }
-        let mut budget = SOFTIRQ_BUDGET as isize;
-        let mut list = std::mem::take(&mut self.cpus[cpu].poll_list);
-        let mut repoll = VecDeque::new();
+    }
+
+    fn poll_lists(&mut self, cpu: usize, budget: usize, feed: &Feed<'_>) {
+        let mut budget = budget as isize;
+        let mut list = std::mem::take(&mut self.cpus[cpu].spare_list);
+        let mut repoll = std::mem::take(&mut self.cpus[cpu].repoll_list);
+        std::mem::swap(&mut list, &mut self.cpus[cpu].poll_list);
         loop {
             let Some(napi) = list.pop_front() else {
                 if repoll.is_empty() && !self.cpus[cpu].poll_list.is_empty() {
-                    list = std::mem::take(&mut self.cpus[cpu].poll_list);
+                    std::mem::swap(&mut list, &mut self.cpus[cpu].poll_list);
                     continue;
                 }
                 break;
@@ -58,10 +83,13 @@ impl<S: Sink> Domain<S> {
                 break;
             }
         }
-        let scheduled = &mut self.cpus[cpu].poll_list;
-        list.append(scheduled);
-        list.append(&mut repoll);
-        *scheduled = list;
+        let cpu = &mut self.cpus[cpu];
+        if !(list.is_empty() && repoll.is_empty()) {
+            list.append(&mut cpu.poll_list);
+            list.append(&mut repoll);
+            std::mem::swap(&mut list, &mut cpu.poll_list);
+        }
+        (cpu.spare_list, cpu.repoll_list) = (list, repoll);
     }
 
     /// `napi_poll()`: at most 64 frames of one queue.

@@ -31,15 +31,38 @@ impl<S: Sink> Env<'_, S> {
         flush: bool,
         poll_list: &mut VecDeque<NapiId>,
     ) -> Xmit {
-        if let Some(fault) = self.faults.xmit(dev) {
-            return planned_failure(fault, bulk);
+        match self.faults.xmit(dev) {
+            None | Some(FaultKind::Clone | FaultKind::Convert) => {
+                self.driver_xmit(cpu, dev, bulk, from, by, flush, poll_list)
+            }
+            Some(FaultKind::XmitShort(most)) => {
+                // What the driver takes it really has: only the rest is as the plan says.
+                let cut = Bulk { slots: &bulk.slots[..bulk.len().min(usize::from(most))], ..bulk };
+                let xmit = self.driver_xmit(cpu, dev, cut, from, by, flush, poll_list);
+                if xmit.sent < cut.len() { xmit } else { Xmit::some(xmit.sent, Fate::DriverShort) }
+            }
+            Some(FaultKind::Xmit(errno)) => Xmit::failed(errno, Fate::DriverFault),
         }
+    }
+
+    #[allow(clippy::too_many_arguments)]
+    #[inline]
+    fn driver_xmit(
+        &mut self,
+        cpu: CpuId,
+        dev: DevId,
+        bulk: Bulk<'_>,
+        from: DevId,
+        by: By,
+        flush: bool,
+        poll_list: &mut VecDeque<NapiId>,
+    ) -> Xmit {
         match &mut self.drivers[dev.0 as usize] {
             DriverState::Ideal => Xmit::all(bulk.len()),
             DriverState::Nic(ring) => ring.xmit(bulk, self.stamp.time),
             DriverState::Veth(_) => self.veth_xdp_xmit(cpu, dev, bulk, from, by, flush, poll_list),
             DriverState::None => Xmit::some(0, Fate::DeviceGone),
-            DriverState::Custom(driver) => driver.xmit(bulk, flush, self.stamp.time),
+            DriverState::Custom(driver) => driver.xmit(bulk, flush, self.stamp.time).within(bulk.len()),
         }
     }
 
@@ -110,7 +133,6 @@ impl<S: Sink> Env<'_, S> {
     ) {
         let _ = by;
         if self.world.devices.get(dev).is_veth() {
-            ledger.hops += sent as u64;
             if S::STORY {
                 self.tell_hops(dev, bulk, sent);
             }
@@ -219,14 +241,5 @@ impl<S: Sink> Env<'_, S> {
     pub fn tell_end(&mut self, desc: Desc, egress: Option<DevId>, fate: Fate) {
         let step = Step::End { fate, egress, errno: fate.errno() };
         self.sink.step(self.stamp, self.arrivals.number(desc), step);
-    }
-}
-
-#[cold]
-fn planned_failure(fault: FaultKind, bulk: Bulk<'_>) -> Xmit {
-    match fault {
-        FaultKind::Xmit(errno) => Xmit::failed(errno, Fate::DriverFault),
-        FaultKind::XmitShort(sent) => Xmit::some(usize::from(sent).min(bulk.len()), Fate::DriverShort),
-        FaultKind::Clone | FaultKind::Convert => Xmit::all(bulk.len()),
     }
 }

@@ -21,9 +21,13 @@ impl Broadcast {
 }
 
 impl XdpProgram for Broadcast {
-    #[inline]
+    #[inline(always)]
     fn run(&mut self, ctx: &mut Ctx<'_>, _: &mut FrameMut<'_>) -> XdpAction {
         ctx.redirect_map(self.map, 0, self.flags)
+    }
+
+    fn is_uniform(&self) -> bool {
+        true
     }
 
     fn clone_box(&self) -> Box<dyn XdpProgram> {

@@ -24,9 +24,13 @@ impl Redirect {
 }
 
 impl XdpProgram for Redirect {
-    #[inline]
+    #[inline(always)]
     fn run(&mut self, ctx: &mut Ctx<'_>, _: &mut FrameMut<'_>) -> XdpAction {
         ctx.redirect(self.ifindex, self.flags)
+    }
+
+    fn is_uniform(&self) -> bool {
+        true
     }
 
     fn clone_box(&self) -> Box<dyn XdpProgram> {
@@ -52,9 +56,13 @@ impl RedirectMap {
 }
 
 impl XdpProgram for RedirectMap {
-    #[inline]
+    #[inline(always)]
     fn run(&mut self, ctx: &mut Ctx<'_>, _: &mut FrameMut<'_>) -> XdpAction {
         ctx.redirect_map(self.map, self.key, self.flags)
+    }
+
+    fn is_uniform(&self) -> bool {
+        true
     }
 
     fn clone_box(&self) -> Box<dyn XdpProgram> {
@@ -77,7 +85,7 @@ impl RedirectMapBy {
         Self { map, key, flags }
     }
 
-    #[inline]
+    #[inline(always)]
     fn key(&self, ctx: &Ctx<'_>, frame: &FrameMut<'_>) -> u64 {
         match self.key {
             KeySource::Const(key) => key,
@@ -92,7 +100,7 @@ impl RedirectMapBy {
 }
 
 impl XdpProgram for RedirectMapBy {
-    #[inline]
+    #[inline(always)]
     fn run(&mut self, ctx: &mut Ctx<'_>, frame: &mut FrameMut<'_>) -> XdpAction {
         let key = self.key(ctx, frame);
         ctx.redirect_map(self.map, key, self.flags)

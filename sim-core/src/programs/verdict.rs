@@ -21,9 +21,13 @@ impl Verdict {
 }
 
 impl XdpProgram for Verdict {
-    #[inline]
+    #[inline(always)]
     fn run(&mut self, _: &mut Ctx<'_>, _: &mut FrameMut<'_>) -> XdpAction {
         self.action
+    }
+
+    fn is_uniform(&self) -> bool {
+        true
     }
 
     fn clone_box(&self) -> Box<dyn XdpProgram> {

@@ -56,6 +56,15 @@ impl Excluded {
     }
 }
 
+/// How long a frame of this ingress may be, headroom included, to be cloned: a clone has one page
+/// (BRD-10). Frames of an ideal port sit in buffers of any size, and so do their clones.
+pub(crate) fn clone_len_max(world: &World, ingress: DevId) -> u32 {
+    match world.devices.get(ingress).kind {
+        Kind::Ideal => u32::MAX,
+        _ => world.profile.page_size.saturating_sub(SHARED_INFO_SIZE),
+    }
+}
+
 impl Cpu {
     /// One frame to all valid targets of a map, following the kernel's walk line by line.
     pub(crate) fn broadcast<S: Sink>(
@@ -123,10 +132,7 @@ impl Cpu {
         if desc.has_frags() {
             return Err(Fate::CloneFrags);
         }
-        // Frames of an ideal port sit in buffers of any size, and so do their clones.
-        let ideal = env.world.devices.get(self.poll.dev).kind == Kind::Ideal;
-        let page = env.world.profile.page_size.saturating_sub(SHARED_INFO_SIZE);
-        let too_large = !ideal && u32::from(desc.headroom()) + desc.len > page;
+        let too_large = u32::from(desc.headroom()) + desc.len > clone_len_max(env.world, self.poll.dev);
         if too_large || env.faults.clone_fails(to.dev) {
             return Err(Fate::CloneFailed);
         }

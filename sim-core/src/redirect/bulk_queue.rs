@@ -15,8 +15,6 @@ pub const BULK_SIZE: usize = 16;
 pub(crate) struct BulkQueue {
     /// Twice the size: a run is stored as a whole block of 16, whose end does not matter.
     slots: [u8; 2 * BULK_SIZE],
-    /// Bit i: frame i is a clone.
-    clones: u16,
     n: u8,
     /// On the flush list?
     pub listed: bool,
@@ -43,7 +41,6 @@ impl Default for BulkQueue {
     fn default() -> Self {
         Self {
             slots: [0; 2 * BULK_SIZE],
-            clones: 0,
             n: 0,
             listed: false,
             prog: 0,
@@ -74,12 +71,6 @@ impl BulkQueue {
     #[inline]
     pub fn slots(&self) -> &[u8] {
         &self.slots[..self.len()]
-    }
-
-    /// Is frame `i` a clone?
-    #[inline]
-    pub fn is_clone(&self, i: usize) -> bool {
-        self.clones >> i & 1 != 0
     }
 
     /// The program that will run at the flush.
@@ -113,24 +104,20 @@ impl BulkQueue {
 
     /// Stores one frame. The caller has made room.
     #[inline]
-    pub fn push(&mut self, slot: u8, clone: bool, bytes: u32) {
+    pub fn push(&mut self, slot: u8, bytes: u32) {
         debug_assert!(!self.is_full());
         self.slots[self.len()] = slot;
-        self.clones |= u16::from(clone) << self.n;
         self.n += 1;
         self.bytes = self.bytes.wrapping_add(bytes);
     }
 
     /// Stores the frames `from..from + count` of the poll. The caller has made room.
     #[inline]
-    pub fn push_run(&mut self, from: usize, count: usize, clones: bool, bytes: u32) {
+    pub fn push_run(&mut self, from: usize, count: usize, bytes: u32) {
         debug_assert!(count <= self.room());
         let n = self.len();
         let block: &[u8; BULK_SIZE] = CONSECUTIVE[from..].first_chunk().expect("slots fit a byte");
         self.slots[n..n + BULK_SIZE].copy_from_slice(block);
-        if clones {
-            self.clones |= (((1u32 << count) - 1) << n) as u16;
-        }
         self.n += count as u8;
         self.bytes = self.bytes.wrapping_add(bytes);
     }
@@ -139,14 +126,12 @@ impl BulkQueue {
     #[inline]
     pub fn clear(&mut self) {
         self.n = 0;
-        self.clones = 0;
         self.bytes = 0;
     }
 
     /// Undoes what was stored last (a planted fault only).
     pub fn pop(&mut self, bytes: u32) {
         self.n -= 1;
-        self.clones &= (1u16 << self.n).wrapping_sub(1);
         self.bytes = self.bytes.wrapping_sub(bytes);
     }
 

@@ -11,7 +11,6 @@ use crate::fate::Fate;
 use crate::frame::FrameMut;
 use crate::mutation::Mutations;
 use crate::poll::POLL_SLOTS;
-use crate::program::frame_size;
 use crate::redirect::bulk_queue::BULK_SIZE;
 use crate::sink::Sink;
 use crate::story::Step;
@@ -46,10 +45,9 @@ impl Cpu {
         kept.n = 0;
         let Some(mut program) = self.take_program(env, prog) else { return };
         let slots = self.queues[dev.0 as usize].clone();
-        for (i, &slot) in slots.slots().iter().enumerate() {
+        for &slot in slots.slots() {
             let mut desc = self.poll.desc(slot);
-            let size = if slots.is_clone(i) { env.world.profile.page_size } else { 0 };
-            let size = size.max(frame_size(desc, env.world.profile.page_size));
+            let size = env.world.profile.page_size;
             let act = {
                 let from = env.world.devices.get(slots.dev_rx).ifindex;
                 let to = Some(env.world.devices.get(dev).ifindex);

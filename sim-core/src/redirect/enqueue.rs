@@ -139,7 +139,7 @@ impl Cpu {
         let (dev_rx, len) = (self.poll.dev, self.poll.desc(slot).len);
         self.list(dev, dev_rx, prog, env.world.profile.mutations);
         let queue = &mut self.queues[dev.0 as usize];
-        queue.push(slot, clone, len);
+        queue.push(slot, len);
         if S::STORY {
             let (position, first) = (queue.len() as u8 - 1, queue.prog());
             self.tell(env, slot, Step::Enqueued { dev, position, clone, prog: first, own_prog: prog });

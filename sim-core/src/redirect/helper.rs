@@ -5,10 +5,9 @@
 //!
 //! Rules: HLP-01 to HLP-11, HLP-16.
 
-use xdpsim_devmap::{Entry, IfIndex, MapId, MapKey, RedirectFlags, XdpAction};
+use xdpsim_devmap::{Entry, IfIndex, MapId, MapKey, MapKind, RedirectFlags, XdpAction};
 
 use super::info::{Note, RedirectInfo};
-use super::is_devmap;
 use crate::mutation::Mutations;
 use crate::program::Ctx;
 use crate::story::HelperCall;
@@ -38,25 +37,39 @@ impl Ctx<'_> {
     /// Returns XDP_REDIRECT; XDP_ABORTED for flags that the map type does not know (HLP-03, HLP-05);
     /// the low two bits of `flags` if the key is not there and no broadcast is asked for (HLP-04).
     /// Also XDP_ABORTED for a map of another kind, which a verifier would refuse (HLP-17).
-    #[inline]
+    #[inline(always)]
     pub fn redirect_map(&mut self, map: MapId, key: u64, flags: u64) -> XdpAction {
-        let found = self.maps.redirect_lookup(map, MapKey::from_argument(key));
-        let (returned, refused) = self.arm_map(map, key, flags, found);
-        if let Some(log) = &mut self.log {
-            let found = if refused { None } else { found };
-            log.push(HelperCall::RedirectMap { map, key, flags, returned, found, refused });
+        let target = self.maps.redirect_target(map, MapKey::from_argument(key));
+        let returned = self.arm_map(map, key, flags, target);
+        if self.log.is_some() {
+            let found = target.and_then(|(_, found)| found);
+            self.log_map_call(map, key, flags, returned, found);
         }
         returned
     }
 
-    /// `__bpf_xdp_redirect_map()`, in its order (HLP-03).
-    #[inline]
-    fn arm_map(&mut self, map: MapId, key: u64, flags: u64, found: Option<Entry>) -> (XdpAction, bool) {
-        let known = RedirectFlags::ACTION_MASK | RedirectFlags::all().bits();
-        let kind = self.maps.kind(map).filter(|&kind| is_devmap(kind));
-        if flags & !known != 0 || kind.is_none() {
-            return (self.refuse_flags(flags), true);
+    #[cold]
+    fn log_map_call(&mut self, map: MapId, key: u64, flags: u64, returned: XdpAction, found: Option<Entry>) {
+        let refused = self.ri.note == Note::BadFlags;
+        let found = if refused { None } else { found };
+        if let Some(log) = &mut self.log {
+            log.push(HelperCall::RedirectMap { map, key, flags, returned, found, refused });
         }
+    }
+
+    /// `__bpf_xdp_redirect_map()`, in its order (HLP-03).
+    #[inline(always)]
+    fn arm_map(
+        &mut self,
+        map: MapId,
+        key: u64,
+        flags: u64,
+        target: Option<(MapKind, Option<Entry>)>,
+    ) -> XdpAction {
+        let known = RedirectFlags::ACTION_MASK | RedirectFlags::all().bits();
+        let Some((kind, found)) = target.filter(|_| flags & !known == 0) else {
+            return self.refuse_flags(flags);
+        };
         let found = match found {
             Some(_) if key >> 32 != 0 && self.mutations.has(Mutations::KEY_NOT_CUT) => None,
             found => found,
@@ -65,17 +78,11 @@ impl Ctx<'_> {
         ri.tgt_value = found;
         let broadcast = flags & RedirectFlags::BROADCAST.bits() != 0;
         if found.is_none() && !broadcast {
-            // Not disarmed: an *ifindex* equal to the old index is armed now (HLP-12).
-            ri.arm_ifindex();
-            if self.mutations.has(Mutations::MISS_DISARMS) {
-                *ri = RedirectInfo::default();
-            }
-            ri.note = Note::Missed;
-            return (XdpAction((flags & RedirectFlags::ACTION_MASK) as u32), false);
+            return self.missed(flags);
         }
         ri.tgt_index = key;
         ri.map_id = map.0;
-        ri.map_type = kind;
+        ri.map_type = Some(kind);
         ri.note = Note::Armed;
         if broadcast {
             ri.map = Some(map);
@@ -84,7 +91,17 @@ impl Ctx<'_> {
             ri.map = None;
             ri.flags = RedirectFlags::empty();
         }
-        (XdpAction::REDIRECT, false)
+        XdpAction::REDIRECT
+    }
+
+    /// A failed lookup does not disarm: an *ifindex* equal to the old index is armed now (HLP-12).
+    fn missed(&mut self, flags: u64) -> XdpAction {
+        self.ri.arm_ifindex();
+        if self.mutations.has(Mutations::MISS_DISARMS) {
+            *self.ri = RedirectInfo::default();
+        }
+        self.ri.note = Note::Missed;
+        XdpAction((flags & RedirectFlags::ACTION_MASK) as u32)
     }
 
     #[cold]

@@ -15,6 +15,8 @@ pub mod flush;
 pub mod helper;
 pub mod info;
 pub mod runs;
+#[cfg(test)]
+mod tests;
 
 pub use info::RedirectInfo;
 

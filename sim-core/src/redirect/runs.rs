@@ -6,17 +6,15 @@
 
 use xdpsim_devmap::{DevId, MapId, ProgId};
 
-use super::broadcast::Excluded;
+use super::broadcast::{Excluded, clone_len_max};
+use crate::batch::Desc;
 use crate::engine::cpu::Cpu;
 use crate::engine::env::{Env, World};
 use crate::fate::Skip;
 use crate::ledger::Ledger;
 use crate::mutation::Mutations;
-use crate::poll::{Decision, Kind};
+use crate::poll::{Decision, Kind, Poll};
 use crate::sink::Sink;
-
-/// Shorter unicast runs are not worth finding out that they are runs.
-const RUN_MIN: usize = 4;
 
 /// A broadcast's targets as they are for one ingress, until maps or devices change.
 #[derive(Clone, Debug)]
@@ -89,6 +87,14 @@ impl Group {
     }
 }
 
+/// Can every frame of the poll be cloned (BRD-10)?
+#[inline]
+fn clones_fit<S: Sink>(env: &Env<'_, S>, poll: &Poll) -> bool {
+    let whole = clone_len_max(env.world, poll.dev);
+    let data = whole.saturating_sub(u32::from(Desc::HEADROOM));
+    whole == u32::MAX || (poll.len_max() <= data && !poll.odd_heads())
+}
+
 impl Cpu {
     /// Acts on all decisions of the poll, run by run.
     pub(crate) fn act_on_all<S: Sink>(&mut self, env: &mut Env<'_, S>) {
@@ -102,7 +108,7 @@ impl Cpu {
                 _ => i + 1,
             };
             let taken = match decision.kind {
-                Kind::Device if end - i >= RUN_MIN => self.unicast_run(env, decision, i, end),
+                Kind::Device if plain => self.unicast_run(env, decision, i, end),
                 Kind::Broadcast if plain => self.broadcast_run(env, decision, i, end),
                 _ => false,
             };
@@ -128,6 +134,7 @@ impl Cpu {
     }
 
     /// Frames to one device with one program. `false`: not legal, nothing done.
+    #[inline]
     fn unicast_run<S: Sink>(
         &mut self,
         env: &mut Env<'_, S>,
@@ -149,7 +156,7 @@ impl Cpu {
             let count = self.chunk(env, self.queues[dev.0 as usize].room(), to - i);
             self.list(dev, self.poll.dev, decision.prog(), env.world.profile.mutations);
             let bytes = self.poll.bytes(i, i + count);
-            self.queues[dev.0 as usize].push_run(i, count, false, bytes);
+            self.queues[dev.0 as usize].push_run(i, count, bytes);
             self.trace_run(env, decision, i, count);
             i += count;
         }
@@ -173,7 +180,8 @@ impl Cpu {
         let group = &mut self.groups.list[index];
         let fits = self.poll.len_max() < group.limit_min || env.mutated(Mutations::FAST_IGNORES_LENGTH);
         let unique = !group.duplicate || env.mutated(Mutations::FAST_IGNORES_DUPLICATES);
-        if group.targets.is_empty() || !fits || !unique {
+        let clonable = group.targets.len() < 2 || clones_fit(env, &self.poll);
+        if group.targets.is_empty() || !fits || !unique || !clonable {
             return false;
         }
         let frames = (to - from) as u64;
@@ -226,10 +234,9 @@ impl Cpu {
         count: usize,
     ) {
         let bytes = self.poll.bytes(from, from + count);
-        let last = targets.len() - 1;
-        for (i, &(dev, prog)) in targets.iter().enumerate() {
+        for &(dev, prog) in targets {
             self.list(dev, self.poll.dev, prog, env.world.profile.mutations);
-            self.queues[dev.0 as usize].push_run(from, count, i < last, bytes);
+            self.queues[dev.0 as usize].push_run(from, count, bytes);
         }
     }
 

@@ -1,0 +1,169 @@
+//! What is measured: traffic and worlds.
+
+use std::convert::Infallible;
+
+use xdpsim::capture::synth::{Sizes, Synth};
+use xdpsim::runner::{Finished, MemorySource, Settings, run};
+use xdpsim_core::scenario::{KeySource, MapSpec, PeerSpec, PortKind, PortSpec, ProgramKind, ProgramSpec, Rss};
+use xdpsim_core::{DevId, MapKind, NullSink, Path, Plan, RedirectFlags, Scenario, Sink, Timing};
+
+/// Bytes of a batch when a capture is scanned in place.
+pub const WINDOW: usize = 128 << 10;
+
+/// The frames.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Traffic {
+    /// All 64 bytes.
+    Small,
+    /// 64, 594 and 1518 bytes as 7 : 4 : 1.
+    Imix,
+}
+
+impl Traffic {
+    /// A capture in memory.
+    #[must_use]
+    pub fn capture(self, frames: u64) -> Vec<u8> {
+        let sizes = match self {
+            Self::Small => Sizes::Small,
+            Self::Imix => Sizes::Imix,
+        };
+        Synth { frames, sizes, flows: 4096, ..Synth::default() }.to_vec()
+    }
+}
+
+/// Where the frames go. Beside the targets there is always a port that is down and the ingress, which is
+/// excluded: a broadcast meets both.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Workload {
+    /// DEVMAP, always the same key.
+    UnicastOne,
+    /// DEVMAP, key from a byte of the frame, so many ports.
+    UnicastRandom(u32),
+    /// Broadcast to so many ports, ingress excluded, one more port down.
+    Broadcast(u32),
+    /// DEVMAP to one veth whose far end polls.
+    VethOne,
+    /// Broadcast to so many veths whose far ends poll.
+    VethBroadcast(u32),
+    /// Two RX queues on two CPUs by flow hash, unicast.
+    TwoQueues,
+}
+
+impl Workload {
+    /// A name for reports.
+    #[must_use]
+    pub fn name(self) -> String {
+        match self {
+            Self::UnicastOne => "unicast to one port".to_owned(),
+            Self::UnicastRandom(n) => format!("unicast to {n} ports at random"),
+            Self::Broadcast(n) => format!("broadcast to {n} ports"),
+            Self::VethOne => "unicast to one veth".to_owned(),
+            Self::VethBroadcast(n) => format!("broadcast to {n} veths"),
+            Self::TwoQueues => "unicast, two RX queues".to_owned(),
+        }
+    }
+
+    /// Copies that leave per frame.
+    #[must_use]
+    pub fn copies(self) -> u64 {
+        match self {
+            Self::Broadcast(n) | Self::VethBroadcast(n) => u64::from(n),
+            _ => 1,
+        }
+    }
+
+    fn targets(self) -> u32 {
+        match self {
+            Self::UnicastRandom(n) | Self::Broadcast(n) | Self::VethBroadcast(n) => n,
+            _ => 1,
+        }
+    }
+
+    fn port_kind(self) -> PortKind {
+        match self {
+            Self::VethOne | Self::VethBroadcast(_) => PortKind::Veth {
+                peer: PeerSpec::FarEnd { mtu: 1500, gro: true, xdp: false, up: true, queues: 1 },
+                gro: false,
+            },
+            _ => PortKind::Ideal,
+        }
+    }
+
+    /// The scenario.
+    #[must_use]
+    pub fn scenario(self) -> Scenario {
+        let targets = self.targets();
+        let mut ports = vec![PortSpec::ideal("ingress")];
+        let mut map = MapSpec::new("ports", MapKind::Devmap, targets + 2).with(targets + 1, "ingress");
+        for i in 0..targets {
+            let name = format!("port{i}");
+            ports.push(PortSpec::new(&name, self.port_kind()));
+            map = map.with(i, &name);
+        }
+        ports.push(PortSpec { up: false, ..PortSpec::ideal("down") });
+        map = map.with(targets, "down");
+        ports[0].xdp = Some("program".to_owned());
+        if self == Self::TwoQueues {
+            ports[0].queues = 2;
+            ports[0].rss = Rss::Toeplitz;
+        }
+        let cpus = if self == Self::TwoQueues { 2 } else { 1 };
+        let programs = vec![ProgramSpec::xdp("program", self.program())];
+        Scenario { cpus, ports, maps: vec![map], programs, ..Scenario::default() }
+    }
+
+    fn program(self) -> ProgramKind {
+        let map = "ports".to_owned();
+        match self {
+            Self::Broadcast(_) | Self::VethBroadcast(_) => {
+                ProgramKind::Broadcast { map, flags: RedirectFlags::EXCLUDE_INGRESS }
+            }
+            // Low byte of the UDP source port: as good as random from frame to frame.
+            Self::UnicastRandom(n) => {
+                let key = KeySource::FrameByte { offset: 35, modulo: n };
+                ProgramKind::RedirectMap { map, key, flags: 0 }
+            }
+            _ => ProgramKind::RedirectMap { map, key: KeySource::Const(0), flags: 0 },
+        }
+    }
+
+    /// The scenario, built; frame by frame if asked for.
+    ///
+    /// # Panics
+    /// If the scenario is wrong, which a test excludes.
+    #[must_use]
+    pub fn plan(self, path: Path) -> Plan {
+        let mut scenario = self.scenario();
+        scenario.profile.path = path;
+        Plan::new(&scenario).expect("the workload's scenario builds")
+    }
+}
+
+/// Runs a plan over a capture in memory; frames arrive on the first port.
+///
+/// # Panics
+/// If the capture is broken, which a test excludes.
+pub fn replay<S: Sink + Send>(
+    plan: &Plan,
+    capture: &[u8],
+    settings: &Settings,
+    make_sink: &(dyn Fn(usize) -> S + Sync),
+    collect: &mut dyn FnMut(Vec<S>),
+) -> Finished {
+    let mut source = MemorySource::new(capture, WINDOW).expect("a capture");
+    let mut collect = |sinks, _| {
+        collect(sinks);
+        Ok::<(), Infallible>(())
+    };
+    let finished = run(plan, DevId(0), &mut source, settings, make_sink, &mut collect);
+    let Ok(finished) = finished;
+    assert!(finished.stopped.is_none(), "the capture is whole");
+    finished
+}
+
+/// The same without any output.
+#[must_use]
+pub fn replay_quietly(plan: &Plan, capture: &[u8], timing: Timing, threads: usize, ledger: bool) -> Finished {
+    let settings = Settings { timing, threads, ledger };
+    replay(plan, capture, &settings, &|_| NullSink, &mut |_| ())
+}

@@ -1,0 +1,61 @@
+//! The commands: from arguments to an exit code.
+//!
+//! Owns what the arguments mean together. Formats and words are [`crate::output`]'s and
+//! [`crate::explain`]'s.
+
+mod check;
+mod explain;
+mod progress;
+mod replay;
+mod world;
+
+use std::ffi::OsString;
+use std::io::IsTerminal;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use clap::Parser;
+
+use crate::cli::{Cli, Command};
+use crate::exit::{Exit, Failure};
+use crate::output::{json, stdout};
+use crate::scenario::Colour;
+
+/// Runs the command line and returns the exit code.
+#[must_use]
+pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        // Help and version come this way too, to standard output; a closed pipe is quiet.
+        Err(error) => {
+            let _ = error.print();
+            return u8::try_from(error.exit_code()).unwrap_or(Exit::Input.code());
+        }
+    };
+    // The panic hook has printed what and where; the exit code must say whose fault it is.
+    let exit = catch_unwind(AssertUnwindSafe(|| run(&cli.command)));
+    exit.unwrap_or_else(|_| report(&Failure::internal("the simulator stopped in the middle"), false)).code()
+}
+
+fn run(command: &Command) -> Exit {
+    let (result, json) = match command {
+        Command::Replay(args) => (replay::run(args), args.json),
+        Command::Explain(args) => (explain::run(args), args.json),
+        Command::Check(args) => (check::run(args), args.json),
+    };
+    result.unwrap_or_else(|failure| report(&failure, json))
+}
+
+/// Says that a command failed before it had a result: to people, and as JSON if that was asked for.
+fn report(failure: &Failure, as_json: bool) -> Exit {
+    stdout::complain(&failure.render(colour()));
+    if as_json && let Err(unwritten) = stdout::print(&json::failure(&failure.messages())) {
+        stdout::complain(&unwritten.render(colour()));
+    }
+    failure.exit()
+}
+
+/// Colours on standard error: only for somebody who watches, and not if they said no.
+fn colour() -> Colour {
+    let unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    if std::io::stderr().is_terminal() && !unwanted { Colour::Always } else { Colour::Never }
+}

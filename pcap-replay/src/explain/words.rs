@@ -1,0 +1,204 @@
+//! What a step is called, and which rule decided it.
+
+use xdpsim_core::rule::{self, RuleId};
+use xdpsim_core::story::HelperCall;
+use xdpsim_core::{DevId, Fate, IfIndex, ProgId, RedirectFlags, XdpAction};
+use xdpsim_devmap::Entry;
+
+use super::names::Names;
+use super::tree::{Copy, CopyKind, End, Visit, Xmit};
+use crate::output::advice;
+
+/// A line and the rules behind it.
+pub(super) type Said = (String, Vec<RuleId>);
+
+/// The flags of `bpf_redirect_map()` by name.
+pub(super) fn flags(flags: u64) -> String {
+    let known = RedirectFlags::from_bits_truncate(flags);
+    let mut names: Vec<String> = Vec::new();
+    if known.contains(RedirectFlags::BROADCAST) {
+        names.push("BPF_F_BROADCAST".to_owned());
+    }
+    if known.contains(RedirectFlags::EXCLUDE_INGRESS) {
+        names.push("BPF_F_EXCLUDE_INGRESS".to_owned());
+    }
+    let low = flags & RedirectFlags::ACTION_MASK;
+    if low != 0 {
+        names.push(XdpAction(low as u32).to_string());
+    }
+    let unknown = flags & !(RedirectFlags::all().bits() | RedirectFlags::ACTION_MASK);
+    if unknown != 0 {
+        names.push(format!("{unknown:#x}"));
+    }
+    if names.is_empty() { "0".to_owned() } else { names.join(" | ") }
+}
+
+/// A helper call as a program writes it, and what came of it.
+pub(super) fn call(names: Names<'_>, call: &HelperCall) -> (String, Said) {
+    match *call {
+        HelperCall::Redirect { ifindex, flags: 0, returned } => (
+            format!("bpf_redirect({ifindex}, 0) = {returned}"),
+            (format!("ifindex {ifindex} is armed, not looked up yet"), vec![rule::HLP_01]),
+        ),
+        HelperCall::Redirect { ifindex, flags: given, returned } => (
+            format!("bpf_redirect({ifindex}, {given:#x}) = {returned}"),
+            ("it takes no flags; what was armed before stays armed".to_owned(), vec![rule::HLP_01]),
+        ),
+        HelperCall::RedirectMap { map, key, flags: given, returned, found, refused } => {
+            let call = format!("bpf_redirect_map(&{}, {key}, {}) = {returned}", names.map(map), flags(given));
+            let (outcome, mut rules) = lookup(names, given, found, refused);
+            if key > u64::from(u32::MAX) {
+                rules.push(rule::HLP_10);
+            }
+            (call, (outcome, rules))
+        }
+    }
+}
+
+/// Step by step what `bpf_redirect_map()` did.
+fn lookup(names: Names<'_>, given: u64, found: Option<Entry>, refused: bool) -> (String, Vec<RuleId>) {
+    if refused {
+        let text = "flags that the map type does not know; what was armed before stays armed";
+        return (text.to_owned(), vec![rule::HLP_03, rule::HLP_05]);
+    }
+    if given & RedirectFlags::BROADCAST.bits() != 0 {
+        return ("the whole map is the target, whatever the key".to_owned(), vec![rule::HLP_08]);
+    }
+    match found {
+        Some(entry) => {
+            let program = entry.prog.map_or_else(String::new, |prog| format!(", program `{}`", names.program(prog)));
+            (format!("the entry points to {}{program}", names.port(entry.dev)), vec![rule::HLP_03])
+        }
+        None => (
+            "no such entry; the fallback verdict is returned, and an ifindex is armed".to_owned(),
+            vec![rule::HLP_04, rule::HLP_12],
+        ),
+    }
+}
+
+/// The poll that took the frame.
+pub(super) fn polled(names: Names<'_>, visit: &Visit) -> Said {
+    let Visit { dev, queue, cpu, time, position, of, len, .. } = visit;
+    let (port, ifindex, place) = (names.port(*dev), names.ifindex(*dev), position + 1);
+    let text = format!(
+        "{port} (ifindex {ifindex}): polled from queue {queue} on CPU {cpu} at {time} s, \
+         frame {place} of {of}, {len} bytes"
+    );
+    (text, vec![if visit.from.is_some() { rule::DRV_07 } else { rule::RSS_08 }])
+}
+
+/// The port's program and its verdict.
+pub(super) fn verdict(act: XdpAction) -> Said {
+    let (what, rule) = match act {
+        XdpAction::ABORTED => ("dropped, with an exception event", rule::HLP_13),
+        XdpAction::DROP => ("dropped", rule::HLP_13),
+        XdpAction::PASS => ("to the stack", rule::HLP_13),
+        XdpAction::TX => ("back out of the port it came in on", rule::HLP_13),
+        XdpAction::REDIRECT => ("to the armed target", rule::RED_01),
+        _ => ("no verdict: dropped, with an exception event", rule::HLP_15),
+    };
+    (format!("verdict {act}: {what}"), vec![rule])
+}
+
+/// A failed lookup whose verdict was ignored.
+pub(super) fn miss(ifindex: IfIndex) -> Said {
+    let text = format!("after the failed lookup the old index {ifindex} is taken as an ifindex");
+    (text, vec![rule::HLP_12])
+}
+
+/// A target that an earlier frame had armed.
+pub(super) fn stale() -> Said {
+    let text = "no helper was called for this frame: an earlier frame's target is still armed".to_owned();
+    (text, vec![rule::HLP_21])
+}
+
+/// Entry into a bulk queue.
+pub(super) fn queued(names: Names<'_>, copy: &Copy, broadcast: bool) -> Said {
+    let port = names.port(copy.dev);
+    let what = match copy.kind {
+        CopyKind::Clone => "a clone",
+        CopyKind::Original if broadcast => "the frame itself",
+        CopyKind::Original => "the frame",
+        CopyKind::Tx => return (format!("the frame goes into the XDP_TX queue of {port}"), vec![rule::DRV_08]),
+    };
+    let place = copy.position.map_or(0, |position| u16::from(position) + 1);
+    let text = format!("{what} goes into the bulk queue of {port}, place {place} of 16");
+    (text, if broadcast { vec![rule::BRD_01, rule::ENQ_01] } else { vec![rule::RED_04, rule::ENQ_01] })
+}
+
+/// Whose program will run, where that is not the entry's own.
+pub(super) fn other_program(names: Names<'_>, copy: &Copy) -> Option<Said> {
+    if copy.prog == copy.own_prog {
+        return None;
+    }
+    let named = |prog: Option<_>| prog.map_or_else(|| "no program".to_owned(), |prog| format!("`{}`", names.program(prog)));
+    let text = format!(
+        "the queue's first frame decided: {} runs, not {} of this entry",
+        named(copy.prog),
+        named(copy.own_prog)
+    );
+    Some((text, vec![rule::ENQ_04]))
+}
+
+/// A devmap program runs.
+pub(super) fn entry_program(names: Names<'_>, prog: ProgId) -> Said {
+    (format!("devmap program `{}` runs at the flush", names.program(prog)), vec![rule::DVP_01])
+}
+
+/// What a devmap program's verdict means.
+pub(super) fn entry_verdict(act: XdpAction) -> Said {
+    let what = match act {
+        XdpAction::PASS => "kept",
+        XdpAction::DROP => "dropped",
+        XdpAction::ABORTED => "dropped, with an exception event",
+        _ => "not supported here: dropped, with an exception event",
+    };
+    (format!("verdict {act}: {what}"), vec![rule::DVP_02])
+}
+
+/// What the driver did with the bulk.
+pub(super) fn xmit(copy: &Copy, xmit: &Xmit) -> Said {
+    let (when, rule) = match (copy.kind, xmit.flush) {
+        (CopyKind::Tx, _) => ("XDP_TX queue transmitted", rule::DRV_08),
+        (_, true) => ("final flush, with XDP_XMIT_FLUSH", rule::FLU_04),
+        (_, false) => ("partial flush, without XDP_XMIT_FLUSH", rule::ENQ_03),
+    };
+    let (place, of) = (xmit.position + 1, xmit.of);
+    let took = match (xmit.err, xmit.sent == of) {
+        (Some(errno), _) => format!("the driver answers {errno}"),
+        (None, true) => "the driver takes all".to_owned(),
+        (None, false) => format!("the driver takes {}", xmit.sent),
+    };
+    (format!("{when}, frame {place} of {of}: {took}"), vec![rule])
+}
+
+/// Into a veth's ring.
+pub(super) fn hop(names: Names<'_>, to: DevId, woken: bool) -> Said {
+    let waits = if woken { "which is woken" } else { "which nobody wakes for now" };
+    (format!("it is in the ring of the far end {}, {waits}", names.port(to)), vec![rule::DRV_03])
+}
+
+/// How it ended, on one line: step, errno, rule.
+pub(super) fn end(names: Names<'_>, end: &End) -> String {
+    let rule = end.fate.rule();
+    let port = end.egress.map(|dev| names.port(dev));
+    match (end.fate, port) {
+        (Fate::Delivered, Some(port)) => format!("delivered: left by {port}"),
+        (Fate::Passed, _) => "passed to the stack".to_owned(),
+        _ => {
+            let step = end.fate.step().name();
+            let to = port.map_or_else(String::new, |port| format!(" to {port}"));
+            let errno = end.errno.map_or_else(|| "no errno".to_owned(), |errno| errno.to_string());
+            format!("lost at {step}{to}: {errno} by {rule} {}", rule.title())
+        }
+    }
+}
+
+/// Why, and what to do.
+pub(super) fn advice(end: &End) -> Option<(String, String)> {
+    if end.fate.is_arrival() {
+        return None;
+    }
+    let advice::Advice { why, hint } = advice::of_fate(end.fate);
+    Some((why.to_owned(), hint.to_owned()))
+}

@@ -1,0 +1,14 @@
+//! What a replay writes: the table, JSON, events, a capture per port.
+//!
+//! Owns formats and words. Counting is the core's, reading and running are [`crate::runner`]'s.
+
+pub mod advice;
+pub mod captures;
+pub mod columns;
+pub mod events;
+pub mod json;
+pub mod ports;
+pub mod stdout;
+pub mod table;
+pub mod tape;
+pub mod totals;

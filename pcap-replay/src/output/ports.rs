@@ -1,0 +1,96 @@
+//! The counters by port, as the table and the JSON show them.
+
+use std::collections::BTreeMap;
+
+use xdpsim_core::netdev::Kind;
+use xdpsim_core::{IfIndex, Plan};
+
+use super::totals::{Class, Totals};
+
+/// One port's share.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PortRow {
+    /// Its name.
+    pub name: String,
+    /// Its ifindex at the start.
+    pub ifindex: IfIndex,
+    /// Its kind, as a scenario writes it.
+    pub kind: &'static str,
+    /// Frames of the captures that arrived on it.
+    pub received: u64,
+    /// Their bytes.
+    pub received_bytes: u64,
+    /// Frames that left by it.
+    pub delivered: u64,
+    /// Their bytes.
+    pub delivered_bytes: u64,
+    /// Frames that its stack got.
+    pub passed: u64,
+    /// Frames that a program dropped here.
+    pub dropped: u64,
+    /// Frames lost on the way out of it, or, where no way out was found, on it.
+    pub lost: u64,
+    /// How often a broadcast left it out.
+    pub skipped: u64,
+}
+
+/// The rows of all ports in the scenario's order; devices that the scenario does not name (far ends of
+/// veths) follow if anything ended there.
+#[must_use]
+pub fn rows(plan: &Plan, ingress: &str, totals: &Totals) -> Vec<PortRow> {
+    let mut rows: Vec<PortRow> = plan.ports().map(|(_, port)| empty(&port.name, port.ifindex, kind(port.kind))).collect();
+    let mut places: BTreeMap<String, usize> =
+        rows.iter().enumerate().map(|(place, row)| (row.name.clone(), place)).collect();
+    if let Some(&place) = places.get(ingress) {
+        (rows[place].received, rows[place].received_bytes) = (totals.arrivals, totals.arrival_bytes);
+    }
+    let mut row = |name: &str, rows: &mut Vec<PortRow>| {
+        *places.entry(name.to_owned()).or_insert_with(|| {
+            rows.push(empty(name, IfIndex(1), "far end"));
+            rows.len() - 1
+        })
+    };
+    for (key, end) in &totals.ends {
+        let place = row(key.egress.as_deref().unwrap_or(&key.ingress), &mut rows);
+        let port = &mut rows[place];
+        match Class::of(key.fate) {
+            Class::Delivered => {
+                port.delivered += end.frames;
+                port.delivered_bytes += end.bytes;
+            }
+            Class::Passed => port.passed += end.frames,
+            Class::Dropped => port.dropped += end.frames,
+            Class::Lost => port.lost += end.frames,
+        }
+    }
+    for (key, broadcasts) in &totals.skips {
+        let place = row(&key.target, &mut rows);
+        rows[place].skipped += broadcasts;
+    }
+    rows
+}
+
+fn empty(name: &str, ifindex: IfIndex, kind: &'static str) -> PortRow {
+    PortRow {
+        name: name.to_owned(),
+        ifindex,
+        kind,
+        received: 0,
+        received_bytes: 0,
+        delivered: 0,
+        delivered_bytes: 0,
+        passed: 0,
+        dropped: 0,
+        lost: 0,
+        skipped: 0,
+    }
+}
+
+fn kind(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Ideal => "ideal",
+        Kind::Nic => "nic",
+        Kind::Veth { .. } => "veth",
+        Kind::Upper => "upper",
+    }
+}

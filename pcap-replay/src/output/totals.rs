@@ -1,0 +1,148 @@
+//! The sum over several captures, each replayed from the scenario's start.
+//!
+//! Examples are frame numbers, which mean something within one capture only: a row keeps those of the
+//! first capture that had any.
+
+use std::collections::BTreeMap;
+
+use xdpsim_core::Fate;
+use xdpsim_core::report::{EndKey, Report, SkipKey};
+
+use crate::exit::Message;
+
+/// Frames that ended alike.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ended {
+    /// How many.
+    pub frames: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// The capture that the examples are of, from 0 in the order of the command line.
+    pub capture: usize,
+    /// Numbers of some of them, from 1.
+    pub examples: Vec<u64>,
+}
+
+/// What became of one capture.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CaptureDone {
+    /// Its name.
+    pub file: String,
+    /// Frames replayed.
+    pub frames: u64,
+    /// Why not all of it was.
+    pub error: Option<Message>,
+}
+
+/// All that was counted.
+#[derive(Clone, Debug, Default)]
+pub struct Totals {
+    /// Frames that came in.
+    pub arrivals: u64,
+    /// Their bytes.
+    pub arrival_bytes: u64,
+    /// Copies that broadcasts made.
+    pub clones: u64,
+    /// Frames that went on over a veth pair.
+    pub hops: u64,
+    /// How frames ended.
+    pub ends: BTreeMap<EndKey, Ended>,
+    /// Targets that broadcasts left out.
+    pub skips: BTreeMap<SkipKey, u64>,
+    /// The captures in order.
+    pub captures: Vec<CaptureDone>,
+}
+
+impl Totals {
+    /// Adds what came of the next capture.
+    pub fn add(&mut self, report: &Report, done: CaptureDone) {
+        let capture = self.captures.len();
+        self.arrivals += report.arrivals;
+        self.arrival_bytes += report.arrival_bytes;
+        self.clones += report.clones;
+        self.hops += report.hops;
+        for (key, tally) in &report.ends {
+            let ended = self.ends.entry(key.clone()).or_default();
+            if ended.examples.is_empty() {
+                ended.capture = capture;
+                ended.examples = tally.examples().iter().map(|frame| frame.0 + 1).collect();
+            }
+            ended.frames += tally.frames;
+            ended.bytes += tally.bytes;
+        }
+        for (key, broadcasts) in &report.skips {
+            *self.skips.entry(key.clone()).or_default() += broadcasts;
+        }
+        self.captures.push(done);
+    }
+
+    /// Adds a capture that could not be replayed at all.
+    pub fn add_failed(&mut self, file: String, error: Message) {
+        self.captures.push(CaptureDone { file, frames: 0, error: Some(error) });
+    }
+
+    /// Frames of one class.
+    #[must_use]
+    pub fn count(&self, class: Class) -> u64 {
+        self.ends.iter().filter(|(key, _)| Class::of(key.fate) == class).map(|(_, end)| end.frames).sum()
+    }
+
+    /// The sum of all fates.
+    #[must_use]
+    pub fn ended(&self) -> u64 {
+        self.ends.values().map(|end| end.frames).sum()
+    }
+}
+
+/// Four ways to end, for those who do not want forty.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Class {
+    /// Left by a port.
+    Delivered,
+    /// Went to a stack.
+    Passed,
+    /// A program asked for it.
+    Dropped,
+    /// Everything else.
+    Lost,
+}
+
+impl Class {
+    /// The class of a fate.
+    #[must_use]
+    pub fn of(fate: Fate) -> Self {
+        match fate {
+            Fate::Delivered => Self::Delivered,
+            Fate::Passed => Self::Passed,
+            Fate::Dropped | Fate::EntryDropped => Self::Dropped,
+            _ => Self::Lost,
+        }
+    }
+}
+
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn examples_are_of_the_first_capture_that_has_any() {
+        let key = EndKey { ingress: "a".into(), egress: None, fate: Fate::Passed, errno: None };
+        let report = |frames: &[u64]| {
+            let mut tally = xdpsim_core::ledger::Tally { frames: frames.len() as u64, bytes: 60, ..Default::default() };
+            for (slot, &frame) in tally.first.iter_mut().zip(frames) {
+                *slot = xdpsim_core::FrameNo(frame);
+            }
+            let ends = [(key.clone(), tally)].into_iter().filter(|_| !frames.is_empty()).collect();
+            Report { arrivals: frames.len() as u64, ends, ..Report::default() }
+        };
+        let done = |file: &str| CaptureDone { file: file.into(), frames: 0, error: None };
+        let mut totals = Totals::default();
+        totals.add(&report(&[]), done("empty"));
+        totals.add(&report(&[3, 9]), done("second"));
+        totals.add(&report(&[0]), done("third"));
+        let ended = Ended { frames: 3, bytes: 120, capture: 1, examples: vec![4, 10] };
+        assert_eq!(totals.ends[&key], ended);
+        assert_eq!((totals.arrivals, totals.ended(), totals.count(Class::Passed)), (3, 3, 3));
+    }
+}
