@@ -4,7 +4,9 @@ use std::convert::Infallible;
 
 use xdpsim::capture::synth::{Sizes, Synth};
 use xdpsim::runner::{Finished, MemorySource, Settings, run};
-use xdpsim_core::scenario::{KeySource, MapSpec, PeerSpec, PortKind, PortSpec, ProgramKind, ProgramSpec, Rss};
+use xdpsim_core::scenario::{
+    KeySource, MapSpec, PeerSpec, PortKind, PortSpec, ProgramKind, ProgramSpec, Rss,
+};
 use xdpsim_core::{DevId, MapKind, NullSink, Path, Plan, RedirectFlags, Scenario, Sink, Timing};
 
 /// Bytes of a batch when a capture is scanned in place.

@@ -154,3 +154,12 @@ pub struct Batch<'a> {
     /// Where the frames arrive.
     pub ingress: Ingress<'a>,
 }
+
+impl Batch<'_> {
+    /// Does the next frame come later than frame `i`, where time has come to `clock`? The last frame's
+    /// successor is not known.
+    #[inline]
+    pub(crate) fn is_alone(&self, i: usize, clock: Nanos) -> bool {
+        self.stamps.get(i + 1).is_some_and(|&next| next > self.stamps[i].max(clock))
+    }
+}

@@ -29,6 +29,8 @@ pub struct Store {
 impl Store {
     /// Arena size beyond which it is emptied at the next opportunity, in bytes.
     pub const ARENA_SOFT_MAX: usize = 4 << 20;
+    /// Arena size beyond which it is worth a look whether it can be emptied, in bytes.
+    pub(crate) const WORTH_A_LOOK: usize = 64 << 10;
 
     /// The frame's data, fragments included. `input` is the batch's bytes.
     #[must_use]

@@ -53,8 +53,8 @@ pub mod trace;
 pub mod world;
 
 pub use batch::{Batch, Desc, FrameNo, Ingress};
-pub use engine::cpu::PathCounts;
 pub use engine::changes::ChangeFailed;
+pub use engine::cpu::PathCounts;
 pub use engine::domain::{Domain, Steered, Timing};
 pub use fate::{Fate, PipelineStep, Skip};
 pub use frame::FrameMut;

@@ -7,8 +7,8 @@ use xdpsim_devmap::{DevId, IfIndex, ProgId, QueueId, RedirectFlags, XdpAction};
 
 use crate::batch::Desc;
 use crate::mutation::Mutations;
-use crate::redirect::{RedirectInfo, is_devmap};
 use crate::redirect::info::Note;
+use crate::redirect::{RedirectInfo, is_devmap};
 
 /// Frames that one NAPI poll may take: `NAPI_POLL_WEIGHT`.
 pub const NAPI_BUDGET: usize = 64;

@@ -40,7 +40,8 @@ impl FromStr for KernelVersion {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let bad = || KernelVersionError(text.to_owned());
         let (major, minor) = text.split_once('.').ok_or_else(bad)?;
-        let version = Self { major: major.parse().map_err(|_| bad())?, minor: minor.parse().map_err(|_| bad())? };
+        let version =
+            Self { major: major.parse().map_err(|_| bad())?, minor: minor.parse().map_err(|_| bad())? };
         if version < (Self { major: 6, minor: 1 }) { Err(bad()) } else { Ok(version) }
     }
 }

@@ -6,7 +6,8 @@ use common::probe::*;
 use common::*;
 use xdpsim_core::lab::Lab;
 use xdpsim_core::scenario::{
-    Action, At, Change, FaultKind, FaultSpec, MapSpec, PeerSpec, PortKind, PortSpec, ProgramKind, Rss, Scenario,
+    Action, At, Change, FaultKind, FaultSpec, MapSpec, PeerSpec, PortKind, PortSpec, ProgramKind, Rss,
+    Scenario,
 };
 use xdpsim_core::story::Step;
 use xdpsim_core::{CpuId, DevId, Fate, FrameNo, MapKind, Nanos, QueueId, Timing, XdpAction};
@@ -272,8 +273,11 @@ fn a_ring_that_nobody_empties_takes_no_skbs() {
     assert_eq!(run.veth("v").unwrap().tx_dropped, 1, "the sender's");
 }
 
-/// Scenarios that leave frames in queues or rings for a while, with the ports and times of their frames.
-fn held() -> Vec<(&'static str, Scenario, Vec<(&'static str, u64)>)> {
+/// A scenario with its name, and the ports and times of its frames.
+type Case = (&'static str, Scenario, Vec<(&'static str, u64)>);
+
+/// Scenarios that leave frames in queues or rings for a while.
+fn held() -> Vec<Case> {
     let mut cases = Vec::new();
     let mut delayed = ideal(&["a", "b"]);
     delayed.ports[0].rx_usecs = Nanos(50);
@@ -296,7 +300,10 @@ fn held() -> Vec<(&'static str, Scenario, Vec<(&'static str, u64)>)> {
     let mut chain = ideal(&["a"]);
     chain.ports.extend(pair("v", "w", true));
     chain.ports.extend(pair("s", "t", true));
-    chain.ports.push(PortSpec::new("n", PortKind::Nic { rate: Some(xdpsim_core::BitRate(1_000_000_000)), tx_ring: 8 }));
+    chain.ports.push(PortSpec::new(
+        "n",
+        PortKind::Nic { rate: Some(xdpsim_core::BitRate(1_000_000_000)), tx_ring: 8 },
+    ));
     let far = PeerSpec::FarEnd { mtu: 1500, gro: true, xdp: false, up: true, queues: 1 };
     chain.ports.push(behind("g", far));
     chain.maps = vec![MapSpec::new("ports", MapKind::Devmap, 1).with_program(0, "v", "entry")];

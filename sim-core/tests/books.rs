@@ -53,8 +53,10 @@ fn merged_tallies_keep_the_lowest_numbers() {
     assert_eq!(numbers(&merged(&[tally(&[3]), tally(&[1])])), [1, 3]);
 }
 
-/// Rows as (ingress, egress, fate, errno, frames).
-fn rows(ledger: &Ledger) -> Vec<(u32, Option<u32>, Fate, Option<Errno>, u64)> {
+/// (ingress, egress, fate, errno, frames).
+type Row = (u32, Option<u32>, Fate, Option<Errno>, u64);
+
+fn rows(ledger: &Ledger) -> Vec<Row> {
     ledger
         .ends()
         .map(|(from, to, fate, errno, tally)| (from.0, to.map(|to| to.0), fate, errno, tally.frames))

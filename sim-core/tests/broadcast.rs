@@ -86,8 +86,7 @@ fn the_original_goes_to_the_last_valid_target() {
 fn a_devmap_is_walked_by_index() {
     let mut scenario = fan(BROADCAST);
     // Written in another order than that of the keys.
-    scenario.maps =
-        vec![MapSpec::new("ports", MapKind::Devmap, 9).with(8, "b").with(0, "d").with(3, "c")];
+    scenario.maps = vec![MapSpec::new("ports", MapKind::Devmap, 9).with(8, "b").with(0, "d").with(3, "c")];
     let mut lab = lab(&scenario);
     lab.send("a", &frame(0));
     assert_eq!(enqueues(&lab).iter().map(|one| one.0).collect::<Vec<_>>(), [3, 2, 1]);
@@ -288,7 +287,10 @@ fn a_clone_that_fails_fails_the_redirect_but_undoes_nothing() {
     }
     let run = settled(&mut lab);
     assert_eq!(errors(&run), [None, Some(Errno::ENOMEM), None]);
-    assert_eq!((run.numbers("b"), run.numbers("c"), run.numbers("d")), (vec![0, 1, 2], vec![0, 2], vec![0, 2]));
+    assert_eq!(
+        (run.numbers("b"), run.numbers("c"), run.numbers("d")),
+        (vec![0, 1, 2], vec![0, 2], vec![0, 2])
+    );
     assert_eq!((run.report.clones, run.count(Fate::CloneFailed)), (5, 1));
 }
 

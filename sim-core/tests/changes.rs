@@ -6,8 +6,8 @@ use common::probe::*;
 use common::*;
 use xdpsim_core::lab::{Lab, Run};
 use xdpsim_core::scenario::{
-    Action, At, Change, EntryValue, FaultKind, FaultSpec, MapSpec, PortKind, PortSpec, ProgramKind, ProgramSpec,
-    Scenario,
+    Action, At, Change, EntryValue, FaultKind, FaultSpec, MapSpec, PortKind, PortSpec, ProgramKind,
+    ProgramSpec, Scenario,
 };
 use xdpsim_core::{
     BuildError, ChangeFailed, Errno, Event, Fate, FrameNo, IfIndex, MapKind, Nanos, UpdateFlags, XdpAction,
@@ -85,7 +85,11 @@ fn a_map_reaches_another_namespace_and_an_ifindex_does_not() {
 fn unregistering_a_device_removes_its_entries_from_all_maps() {
     let mut scenario = two_targets();
     scenario.maps.push(MapSpec::new("hash", MapKind::DevmapHash, 2).with(5, "b").with(6, "c"));
-    script(&mut scenario, "a", vec![to_key("ports", 0, 2), to_key("hash", 5, 1), to_key("hash", 5, BROADCAST)]);
+    script(
+        &mut scenario,
+        "a",
+        vec![to_key("ports", 0, 2), to_key("hash", 5, 1), to_key("hash", 5, BROADCAST)],
+    );
     scenario.changes = vec![at_frame(3, Action::Unregister { port: "b".into() })];
     let (_, run) = one_by_one(&scenario, 6);
     assert_eq!((run.numbers("b"), run.numbers("c")), (vec![0, 1, 2], vec![2, 5]));
@@ -130,12 +134,8 @@ fn a_device_that_moved_is_found_in_its_new_namespace() {
     script(&mut scenario, "a", vec![to_ifindex(2)]);
     let netns = |port: &str| Action::SetNetns { port: port.into(), netns: Some("blue".into()) };
     let up = |port: &str| Action::SetUp { port: port.into(), up: true };
-    scenario.changes = vec![
-        at_frame(1, netns("b")),
-        at_frame(1, up("b")),
-        at_frame(2, netns("a")),
-        at_frame(2, up("a")),
-    ];
+    scenario.changes =
+        vec![at_frame(1, netns("b")), at_frame(1, up("b")), at_frame(2, netns("a")), at_frame(2, up("a"))];
     let (_, run) = one_by_one(&scenario, 3);
     assert_eq!(errors(&run), [None, Some(Errno::EINVAL), None]);
     assert_eq!(run.numbers("b"), [0, 2]);
@@ -165,7 +165,8 @@ fn a_device_gets_another_number_where_its_own_is_taken() {
 fn an_entry_that_goes_takes_its_program_along() {
     // While an entry's program calls helpers, polls cannot be decided as a whole.
     let mut scenario = two_targets();
-    scenario.maps = vec![MapSpec::new("ports", MapKind::Devmap, 2).with_program(0, "b", "entry").with(1, "c")];
+    scenario.maps =
+        vec![MapSpec::new("ports", MapKind::Devmap, 2).with_program(0, "b", "entry").with(1, "c")];
     script(&mut scenario, "a", vec![to_key("ports", 1, 0)]);
     entry_program(&mut scenario, "entry", ProgramKind::Redirect { ifindex: IfIndex(1), flags: 0 });
     assert_eq!(burst(&scenario, "a", 40).paths.frames, 40);

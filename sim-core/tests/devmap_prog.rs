@@ -149,7 +149,10 @@ fn each_copy_has_bytes_of_its_own() {
     let mut scenario = ideal(&["a", "b", "c", "d", "e"]);
     let map = MapSpec::new("ports", MapKind::Devmap, 4);
     scenario.maps = vec![
-        map.with_program(0, "b", "entry").with(1, "c").with_program(2, "d", "entry").with_program(3, "e", "entry"),
+        map.with_program(0, "b", "entry")
+            .with(1, "c")
+            .with_program(2, "d", "entry")
+            .with_program(3, "e", "entry"),
     ];
     script(&mut scenario, "a", vec![to_key("ports", 0, BROADCAST)]);
     entry_program(&mut scenario, "entry", ProgramKind::Verdict(XdpAction::PASS));

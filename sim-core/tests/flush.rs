@@ -64,11 +64,8 @@ fn all_ways_to_a_device_share_one_order() {
     let mut scenario = fan();
     scenario.maps.push(MapSpec::new("hash", MapKind::DevmapHash, 4).with(7, "c"));
     let (b, c, d) = (to_key("ports", 0, 0), to_key("hash", 7, 0), to_ifindex(4));
-    for (order, flushed) in [
-        ([&b, &c, &d], [4, 3, 2]),
-        ([&d, &c, &b], [2, 3, 4]),
-        ([&c, &b, &d], [4, 2, 3]),
-    ] {
+    for (order, flushed) in [([&b, &c, &d], [4, 3, 2]), ([&d, &c, &b], [2, 3, 4]), ([&c, &b, &d], [4, 2, 3])]
+    {
         let mut scenario = scenario.clone();
         script(&mut scenario, "a", order.map(Clone::clone).to_vec());
         let to: Vec<u32> = xmits(&burst(&scenario, "a", 3)).iter().map(|xmit| xmit.1).collect();
@@ -111,10 +108,7 @@ fn an_error_of_the_driver_frees_the_whole_bulk() {
     lab.driver("b", Answers::new(&[Xmit::failed(Errno::EIO, Fate::DriverFault), odd]).0);
     send(&mut lab, "a", 20);
     let run = settled(&mut lab);
-    assert_eq!(
-        xmits(&run),
-        [(1, 2, 0, 16, Some(Errno::EIO)), (1, 2, 0, 4, Some(Errno::ENOBUFS))]
-    );
+    assert_eq!(xmits(&run), [(1, 2, 0, 16, Some(Errno::EIO)), (1, 2, 0, 4, Some(Errno::ENOBUFS))]);
     assert_eq!((run.count(Fate::DriverFault), run.numbers("b")), (20, vec![]));
 }
 
@@ -144,10 +138,7 @@ fn a_fault_plan_fails_the_transmits_it_names() {
     let mut lab = lab(&scenario);
     send(&mut lab, "a", 40);
     let run = settled(&mut lab);
-    assert_eq!(
-        xmits(&run),
-        [(1, 2, 0, 16, Some(Errno::ENOBUFS)), (1, 2, 16, 0, None), (1, 2, 3, 5, None)]
-    );
+    assert_eq!(xmits(&run), [(1, 2, 0, 16, Some(Errno::ENOBUFS)), (1, 2, 16, 0, None), (1, 2, 3, 5, None)]);
     assert_eq!((run.count(Fate::DriverFault), run.count(Fate::DriverShort)), (16, 5));
 }
 
@@ -319,17 +310,16 @@ fn what_is_queued_keeps_its_device_and_program() {
         MapSpec::new("inner", MapKind::Devmap, 3).with_program(0, "b", "marks").with(1, "c").with(2, "d"),
         MapSpec::new("other", MapKind::Devmap, 3),
         MapSpec {
-            entries: vec![xdpsim_core::scenario::EntrySpec { key: 0, value: EntryValue::Map("inner".into()) }],
+            entries: vec![xdpsim_core::scenario::EntrySpec {
+                key: 0,
+                value: EntryValue::Map("inner".into()),
+            }],
             ..MapSpec::new("outer", MapKind::ArrayOfMaps, 1)
         },
     ];
     scenario.programs.clear();
-    let broadcast = xdpsim_core::scenario::Op::RedirectInner {
-        map: "outer".into(),
-        outer: 0,
-        key: 0,
-        flags: BROADCAST,
-    };
+    let broadcast =
+        xdpsim_core::scenario::Op::RedirectInner { map: "outer".into(), outer: 0, key: 0, flags: BROADCAST };
     script(&mut scenario, "v", vec![vec![broadcast, REDIRECT]]);
     script(&mut scenario, "a", vec![vec![PASS]]);
     let mark = xdpsim_core::scenario::Op::SetByte { offset: 0, value: 77 };

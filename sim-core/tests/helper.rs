@@ -1,5 +1,5 @@
-//! Step 1, the helpers, and the redirect info that they leave behind: rules HLP-01 to HLP-13 and
-//! HLP-16. What follows from its lifetime is in `context.rs`.
+//! Step 1, the helpers, and the redirect info that they leave behind: rules HLP-01 to HLP-13
+//! and HLP-19. What follows from its lifetime is in `context.rs`.
 
 mod common;
 
@@ -7,7 +7,7 @@ use common::*;
 use xdpsim_core::lab::Run;
 use xdpsim_core::redirect::RedirectInfo;
 use xdpsim_core::redirect::info::{IFINDEX_ARMED, Note};
-use xdpsim_core::scenario::{EntrySpec, EntryValue, MapSpec, Op, Scenario};
+use xdpsim_core::scenario::{MapSpec, Op, Scenario};
 use xdpsim_core::story::{HelperCall, Step};
 use xdpsim_core::{DevId, Errno, Event, Fate, MapId, MapKind, RedirectFlags, XdpAction};
 
@@ -367,38 +367,25 @@ fn a_target_that_was_not_used_stays_armed() {
     }
 }
 
-/// The bench with an array of maps `outer` over `map` (key 0) and `inner` (key 1, map id 3).
-fn with_outer_map() -> Scenario {
-    let mut scenario = bench();
-    let inner = MapSpec::new("inner", MapKind::Devmap, 8).with(1, "d").with(2, "b");
-    let mut outer = MapSpec::new("outer", MapKind::ArrayOfMaps, 4);
-    for (key, name) in [(0, "map"), (1, "inner")] {
-        outer.entries.push(EntrySpec { key, value: EntryValue::Map(name.into()) });
-    }
-    scenario.maps.extend([inner, outer]);
-    scenario
-}
-
-fn inner_call(outer: u32, key: u64, flags: u64) -> Vec<Op> {
-    vec![Op::RedirectInner { map: "outer".into(), outer, key, flags }, Op::ReturnHelper]
-}
-
-/// Rule: HLP-16.a, HLP-16.b
+/// Rule: HLP-19.a, HLP-19.b
 #[test]
-fn inner_maps_redirect_like_direct_ones() {
-    let mut scenario = with_outer_map();
-    let cycle = vec![
-        inner_call(0, 2, 0),
-        inner_call(1, 1, 0),
-        inner_call(1, 0, BROADCAST),
-        inner_call(1, 7, 1),
-        inner_call(1, 1, 32),
-        inner_call(3, 1, 0),
-    ];
-    script(&mut scenario, "a", cycle);
-    let run = burst(&scenario, "a", 6);
-    assert_eq!((run.numbers("b"), run.numbers("c"), run.numbers("d")), (vec![2], vec![0], vec![1, 2]));
-    assert_eq!(redirects(&run), [(3, 1, 2, None), (4, 3, 1, None), (0, 3, 0, None)]);
-    let fates = [Fate::LookupDropped, Fate::FlagsRefused, Fate::Dropped];
-    assert_eq!(fates.map(|fate| run.report.examples(fate)[0].0), [3, 4, 5]);
+fn a_redirect_consumes_the_target_whether_it_succeeds_or_not() {
+    for (target, index) in [(call("map", 2, 0), 2), (call("map", 2, BROADCAST), 2), (call_ifindex(9), 9)] {
+        let armed = info_after(std::slice::from_ref(&target));
+        assert_ne!(armed.map_id, 0);
+        let after = run(&[&[target, REDIRECT]]).redirect_info(0).expect("CPU 0");
+        assert_eq!((after.map_id, after.map_type, after.flags.bits()), (0, None, 0));
+        assert_eq!((after.tgt_index, after.tgt_value), (index, armed.tgt_value));
+    }
+}
+
+/// Rule: HLP-19.c
+#[test]
+fn of_two_redirects_after_one_call_the_second_has_no_target() {
+    for (target, map_index) in [(call("map", 2, 0), 2), (call_ifindex(3), 3)] {
+        let run = run(&[&[target, REDIRECT], &[REDIRECT]]);
+        assert_eq!(run.numbers("c"), [0]);
+        assert_eq!(redirects(&run)[1], (0, 0, map_index, Some(Errno::EBADRQC)));
+        assert_eq!(run.report.examples(Fate::NoTarget)[0].0, 1);
+    }
 }

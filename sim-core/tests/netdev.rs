@@ -7,7 +7,9 @@ use common::*;
 use xdpsim_core::lab::Lab;
 use xdpsim_core::netdev::{Device, DeviceTable, Features, Kind};
 use xdpsim_core::scenario::{Action, At, Change, PeerSpec, PortSpec, ProgramKind, ProgramSpec, Scenario};
-use xdpsim_core::{BuildError, DevId, Errno, Event, FrameNo, IfIndex, Nanos, NetnsId, ProgId, Profile, XdpAction};
+use xdpsim_core::{
+    BuildError, DevId, Errno, Event, FrameNo, IfIndex, Nanos, NetnsId, Profile, ProgId, XdpAction,
+};
 
 const RECEIVES: Features = Features::BASIC.union(Features::REDIRECT).union(Features::RX_SG);
 const ALL: Features = RECEIVES.union(Features::NDO_XMIT).union(Features::NDO_XMIT_SG);

@@ -7,10 +7,10 @@ use common::*;
 use xdpsim_core::driver::ptr_ring::PtrRing;
 use xdpsim_core::lab::{Lab, Run};
 use xdpsim_core::scenario::{
-    Action, At, Change, FaultKind, FaultSpec, MapSpec, PeerSpec, PortSpec, ProgramKind, Scenario,
+    Action, At, Change, FaultKind, FaultSpec, PeerSpec, PortSpec, ProgramKind, Scenario,
 };
 use xdpsim_core::story::Step;
-use xdpsim_core::{CpuId, Errno, Fate, FrameNo, MapKind, Nanos, QueueId, XdpAction};
+use xdpsim_core::{CpuId, Errno, Fate, FrameNo, Nanos, QueueId, XdpAction};
 
 /// a (ifindex 1, ideal) redirects everything to v (ifindex 2), a veth with this far end.
 fn to_veth(far: PeerSpec) -> Scenario {
@@ -22,14 +22,6 @@ fn to_veth(far: PeerSpec) -> Scenario {
 
 fn far(mtu: u32) -> PeerSpec {
     PeerSpec::FarEnd { mtu, gro: true, xdp: false, up: true, queues: 1 }
-}
-
-/// v is one end of a pair and answers everything with XDP_TX; the far end is like this.
-fn bouncing(gro: bool, xdp: bool, up: bool) -> Scenario {
-    let mut scenario = Scenario::default();
-    scenario.ports = vec![behind("v", PeerSpec::FarEnd { mtu: 1500, gro, xdp, up, queues: 1 })];
-    attach(&mut scenario, "v", ProgramKind::Verdict(XdpAction::TX));
-    scenario
 }
 
 fn send(lab: &mut Lab, port: &str, lengths: &[usize]) {
@@ -231,12 +223,10 @@ fn a_poll_takes_up_to_64_entries() {
         };
         lab.story(no).iter().filter_map(polled).collect::<Vec<_>>()
     };
-    assert_eq!((polls(0), polls(63), polls(64), polls(99)), (
-        vec![(0, 64)],
-        vec![(63, 64)],
-        vec![(0, 36)],
-        vec![(35, 36)]
-    ));
+    assert_eq!(
+        (polls(0), polls(63), polls(64), polls(99)),
+        (vec![(0, 64)], vec![(63, 64)], vec![(0, 36)], vec![(35, 36)])
+    );
 }
 
 /// Rule: DRV-07.a
@@ -255,103 +245,29 @@ fn redirected_frames_and_skbs_are_polled_in_the_order_of_the_ring() {
     assert_eq!(marks, [1, 0]);
 }
 
-/// Rule: DRV-07.b
-#[test]
-fn redirects_are_flushed_before_xdp_tx() {
-    let mut scenario = bouncing(true, false, true);
-    scenario.ports.push(PortSpec::ideal("b"));
-    script(&mut scenario, "v", vec![vec![TX], to_ifindex(2)]);
-    let run = burst(&scenario, "v", 2);
-    assert_eq!(names(&run), ["xdp_redirect", "xdp_devmap_xmit", "xdp_bulk_tx"]);
-    // Neither happens without need: one TX, one failed redirect.
-    script(&mut scenario, "v", vec![vec![TX], to_ifindex(99)]);
-    assert_eq!(names(&burst(&scenario, "v", 2)), ["xdp_redirect_err", "xdp_bulk_tx"]);
-}
-
-/// Rule: DRV-08.a
-#[test]
-fn xdp_tx_has_a_queue_of_sixteen_of_its_own() {
-    let mut scenario = bouncing(true, true, true);
-    scenario.ports.push(PortSpec::ideal("b"));
-    let mut cycle = vec![vec![TX]; 20];
-    cycle.push(to_ifindex(2));
-    cycle.extend(vec![vec![TX]; 2]);
-    script(&mut scenario, "v", cycle);
-    let mut lab = lab(&scenario);
-    send(&mut lab, "v", &[60; 23]);
-    let run = settled(&mut lab);
-    assert_eq!(names(&run), ["xdp_bulk_tx", "xdp_redirect", "xdp_devmap_xmit", "xdp_bulk_tx"]);
-    assert_eq!(bulk_txs(&run), [(16, 0, None), (6, 0, None)]);
-    assert_eq!(run.numbers("v"), (0..20).chain([21, 22]).collect::<Vec<u64>>());
-    // 16 are no partial flush.
-    script(&mut scenario, "v", vec![vec![TX]]);
-    assert_eq!(bulk_txs(&burst(&scenario, "v", 16)), [(16, 0, None)]);
-}
-
-/// Rule: DRV-08.b
-#[test]
-fn a_peer_with_a_program_is_woken_once_at_the_end_of_the_poll() {
-    let mut lab = lab(&bouncing(false, true, true));
-    send(&mut lab, "v", &[60; 40]);
-    let run = settled(&mut lab);
-    assert_eq!(run.report.delivered("v").0, 40);
-    assert_eq!(bulk_txs(&run), [(16, 0, None), (16, 0, None), (8, 0, None)]);
-    let flags = |step: &Step| matches!(step, Step::Xmit { flush: true, .. });
-    assert!(!lab.story(0).iter().any(flags) && !lab.story(39).iter().any(flags));
-}
-
-/// Rule: DRV-08.c
-#[test]
-fn a_peer_with_gro_only_sleeps_on() {
-    let mut scenario = bouncing(true, false, true);
-    scenario.ports.push(PortSpec::ideal("a"));
-    let mut lab_of = |later: bool| {
-        script(&mut scenario, "a", vec![to_ifindex(1)]);
-        let mut lab = lab(&scenario);
-        send(&mut lab, "v", &[60; 3]);
-        if later {
-            lab.at(Nanos(1000)).send("a", &frame(1));
-        }
-        settled(&mut lab)
-    };
-    let run = lab_of(false);
-    assert_eq!((bulk_txs(&run), run.count(Fate::TxStuck)), (vec![(3, 0, None)], 3));
-    // The next redirected frame brings a wake-up for all.
-    let run = lab_of(true);
-    assert_eq!((run.numbers("v"), run.count(Fate::TxStuck)), (vec![0, 1, 2, 3], 0));
-}
-
-/// Rule: DRV-08.d
-#[test]
-fn xdp_tx_to_a_peer_without_napi_is_dropped_with_enxio() {
-    for scenario in [bouncing(false, false, true), bouncing(true, false, false)] {
-        let mut lab = lab(&scenario);
-        send(&mut lab, "v", &[60; 2]);
-        let run = settled(&mut lab);
-        assert_eq!(bulk_txs(&run), [(0, 2, Some(Errno::ENXIO))]);
-        assert_eq!(run.count(Fate::TxNoNapi), 2);
-    }
-}
-
 /// Rule: DRV-09.a, DRV-09.b, DRV-09.c, DRV-09.d
 #[test]
 fn the_receiver_counts_by_verdict() {
     let mut scenario = Scenario { ports: vec![veth("v"), PortSpec::ideal("b")], ..Scenario::default() };
     let other = vec![xdpsim_core::scenario::Op::Return(XdpAction(9))];
     let aborted = vec![xdpsim_core::scenario::Op::Return(XdpAction::ABORTED)];
-    script(&mut scenario, "v", vec![
-        to_ifindex(2),
-        to_ifindex(2),
-        to_ifindex(2),
-        to_ifindex(99),
-        to_ifindex(99),
-        vec![PASS],
-        vec![DROP],
-        other,
-        aborted,
-        vec![TX],
-        vec![TX],
-    ]);
+    script(
+        &mut scenario,
+        "v",
+        vec![
+            to_ifindex(2),
+            to_ifindex(2),
+            to_ifindex(2),
+            to_ifindex(99),
+            to_ifindex(99),
+            vec![PASS],
+            vec![DROP],
+            other,
+            aborted,
+            vec![TX],
+            vec![TX],
+        ],
+    );
     // The second TX cannot be converted; conversions are counted over redirects and TX.
     scenario.faults = vec![FaultSpec { port: "v".into(), kind: FaultKind::Convert, nth: 7 }];
     let mut lab = lab(&scenario);
@@ -360,22 +276,6 @@ fn the_receiver_counts_by_verdict() {
     assert_eq!((own.xdp_packets, own.xdp_bytes), (11, (60..=70).sum()));
     assert_eq!((own.xdp_redirect, own.drops, own.xdp_drops), (3, 3, 3));
     assert_eq!((own.rx_dropped, own.xdp_tx), (3, 1), "xdp_drops are not among them");
-}
-
-/// Rule: DRV-09.e, DRV-09.g
-#[test]
-fn xdp_tx_counts_what_the_peers_ring_took() {
-    // The peer takes no frame longer than 218 bytes, which stops each bulk.
-    let mut scenario = Scenario::default();
-    scenario.ports = pair("v", "w", true).to_vec();
-    scenario.ports[1].mtu = Some(200);
-    attach(&mut scenario, "v", ProgramKind::Verdict(XdpAction::TX));
-    let mut lab = lab(&scenario);
-    send(&mut lab, "v", &[60, 60, 300, 60]);
-    let run = settled(&mut lab);
-    let (own, peer) = (run.veth("v").unwrap(), run.veth("w").unwrap());
-    assert_eq!((own.xdp_tx, own.xdp_tx_errors), (2, 2));
-    assert_eq!((own.tx_dropped, peer.rx_dropped, own.xdp_xmit_errors), (2, 2, 0));
 }
 
 /// Rule: DRV-09.f, DRV-09.g
@@ -430,42 +330,4 @@ fn a_failed_redirect_is_no_exception() {
     let mut scenario = Scenario { ports: vec![veth("v")], ..Scenario::default() };
     script(&mut scenario, "v", vec![to_ifindex(99)]);
     assert_eq!(names(&burst(&scenario, "v", 2)), ["xdp_redirect_err"; 2]);
-}
-
-/// Rule: DRV-12.b
-#[test]
-fn a_failed_conversion_for_xdp_tx_is_an_exception() {
-    let mut scenario = bouncing(true, true, true);
-    scenario.faults = vec![FaultSpec { port: "v".into(), kind: FaultKind::Convert, nth: 2 }];
-    let mut lab = lab(&scenario);
-    send(&mut lab, "v", &[60; 3]);
-    let run = settled(&mut lab);
-    assert_eq!(exceptions(&run), [(1, XdpAction::TX.0, 1)]);
-    assert_eq!((run.numbers("v"), run.count(Fate::TxNotConverted)), (vec![0, 2], 1));
-    assert_eq!(run.veth("v").unwrap().drops, 1);
-}
-
-/// Rule: DRV-03.h
-#[test]
-fn a_wake_up_brings_whatever_is_in_the_ring() {
-    // Frames of three kinds in one ring: stuck after XDP_TX, stuck after a partial flush, and woken.
-    let mut scenario = bouncing(true, false, true);
-    scenario.ports.push(PortSpec::ideal("a"));
-    scenario.maps = vec![MapSpec::new("ports", MapKind::Devmap, 1).with_program(0, "v", "entry")];
-    let mut cycle = vec![to_key("ports", 0, 0); 17];
-    cycle.push(to_ifindex(1));
-    script(&mut scenario, "a", cycle);
-    let mut entry = vec![vec![PASS]; 16];
-    entry.push(vec![DROP]);
-    entry_program(&mut scenario, "entry", ProgramKind::Script(entry));
-    let mut lab = lab(&scenario);
-    send(&mut lab, "v", &[60; 2]);
-    lab.at(Nanos(100));
-    send(&mut lab, "a", &[60; 17]);
-    let run = settled(&mut lab);
-    assert_eq!((run.count(Fate::TxStuck), run.count(Fate::Stuck), run.is_silent("v")), (2, 16, true));
-    lab.at(Nanos(200));
-    send(&mut lab, "a", &[60]);
-    let run = settled(&mut lab);
-    assert_eq!(run.numbers("v"), (0..18).chain([19]).collect::<Vec<u64>>());
 }

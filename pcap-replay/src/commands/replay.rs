@@ -140,26 +140,27 @@ impl Run<'_> {
         let resolution = source.resolution.clone();
         let mut captures: Option<Captures> = None;
         let make_sink = |_: usize| Tape::<EVENTS, DELIVERIES>::default();
-        let mut collect = |tapes: Vec<Tape<EVENTS, DELIVERIES>>, progress: RunProgress| -> Result<(), Failure> {
-            bar.update(progress);
-            if let Some(events) = events {
-                let lists: Vec<_> = tapes.iter().map(|tape| tape.events.as_slice()).collect();
-                events.write(&lists)?;
-            }
-            // A capture without a single frame leaves no files behind.
-            if let (Some(options), true) = (&out, progress.frames > 0) {
-                let captures = match &mut captures {
-                    Some(captures) => captures,
-                    none => {
-                        let resolution = resolution.get().copied().unwrap_or_default();
-                        none.insert(Captures::create(&world.plan, options, resolution)?)
-                    }
-                };
-                let lists: Vec<&Deliveries> = tapes.iter().map(|tape| &tape.deliveries).collect();
-                captures.write(&lists)?;
-            }
-            Ok(())
-        };
+        let mut collect =
+            |tapes: Vec<Tape<EVENTS, DELIVERIES>>, progress: RunProgress| -> Result<(), Failure> {
+                bar.update(progress);
+                if let Some(events) = events {
+                    let lists: Vec<_> = tapes.iter().map(|tape| tape.events.as_slice()).collect();
+                    events.write(&lists)?;
+                }
+                // A capture without a single frame leaves no files behind.
+                if let (Some(options), true) = (&out, progress.frames > 0) {
+                    let captures = match &mut captures {
+                        Some(captures) => captures,
+                        none => {
+                            let resolution = resolution.get().copied().unwrap_or_default();
+                            none.insert(Captures::create(&world.plan, options, resolution)?)
+                        }
+                    };
+                    let lists: Vec<&Deliveries> = tapes.iter().map(|tape| &tape.deliveries).collect();
+                    captures.write(&lists)?;
+                }
+                Ok(())
+            };
         let finished = runner::run(&world.plan, world.ingress, source, &settings, &make_sink, &mut collect)?;
         captures.map_or(Ok(()), Captures::finish)?;
         Ok(finished)
@@ -278,7 +279,8 @@ fn print(args: &ReplayArgs, world: &World, outcome: &Outcome) -> Result<(), Fail
 fn notes(world: &World, outcome: &Outcome) -> String {
     let mut notes = String::new();
     for failed in outcome.changes_failed() {
-        let line = world.change_lines.get(failed.index).map_or_else(String::new, |line| format!(" in line {line}"));
+        let line =
+            world.change_lines.get(failed.index).map_or_else(String::new, |line| format!(" in line {line}"));
         let (number, errno) = (failed.index + 1, failed.errno);
         notes.push_str(&format!("note: change {number}{line} was not made: the kernel answers {errno}\n"));
     }

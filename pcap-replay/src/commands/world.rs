@@ -134,7 +134,8 @@ fn sort_files(args: &WorldArgs) -> (Vec<PathBuf>, Vec<Capture>) {
 
 fn choose_ports(args: &WorldArgs, scenarios: &[PathBuf], captures: &[Capture]) -> Result<Ports, Failure> {
     let flags = args.ports.is_some() || args.broadcast || args.exclude_ingress;
-    let twice = captures.iter().filter(|capture| matches!(capture, Capture::File(path) if path == Path::new("-")));
+    let twice =
+        captures.iter().filter(|capture| matches!(capture, Capture::File(path) if path == Path::new("-")));
     if twice.count() > 1 {
         return Err(Failure::usage("standard input (`-`) is there twice", "it can be read once"));
     }
@@ -142,7 +143,10 @@ fn choose_ports(args: &WorldArgs, scenarios: &[PathBuf], captures: &[Capture]) -
         [] if flags || !captures.is_empty() => Ok(Ports::Flags),
         [] => Ok(Ports::BuiltIn),
         [one] if flags => Err(Failure::usage(
-            format!("`--ports`, `--broadcast` and `--exclude-ingress` stand for a scenario, and {} is one", one.display()),
+            format!(
+                "`--ports`, `--broadcast` and `--exclude-ingress` stand for a scenario, and {} is one",
+                one.display()
+            ),
             "leave out either the file or the flags",
         )),
         [one] => Ok(Ports::File(one.clone())),
@@ -199,7 +203,8 @@ fn from_flags(args: &WorldArgs) -> Result<Loaded, Failure> {
         None => defaults.ingress,
         Some(name) => name.parse().map_err(|_| no_port(name, (1..=ports).map(|port| port.to_string())))?,
     };
-    let case = CommonCase { ports, ingress, broadcast: args.broadcast, exclude_ingress: args.exclude_ingress };
+    let case =
+        CommonCase { ports, ingress, broadcast: args.broadcast, exclude_ingress: args.exclude_ingress };
     let (scenario, replay) = scenario::from_flags(&case)
         .map_err(|error| Failure::usage(error.to_string(), "`xdpsim replay --help` has examples"))?;
     let ports = counted(u64::from(ports), "ideal port", "ideal ports");
@@ -213,7 +218,8 @@ fn from_flags(args: &WorldArgs) -> Result<Loaded, Failure> {
 
 /// The port on which frames arrive.
 fn ingress(plan: &Plan, name: Option<&str>) -> Result<DevId, Failure> {
-    let names = || plan.ports().filter(|(_, port)| port.kind != Kind::Upper).map(|(_, port)| port.name.clone());
+    let names =
+        || plan.ports().filter(|(_, port)| port.kind != Kind::Upper).map(|(_, port)| port.name.clone());
     let Some(name) = name else {
         // The scenario's reader has made sure that there is a port.
         return plan.ports().next().map(|(dev, _)| dev).ok_or_else(|| no_port("", names()));

@@ -100,11 +100,13 @@ impl Told<'_> {
             match *happened {
                 Happened::Skipped(dev, skip) => {
                     let why = advice::of_skip(skip).why;
-                    self.lines.ruled(format!("{first}{} is left out: {why}", self.names.port(dev)), &[skip.rule()]);
+                    self.lines
+                        .ruled(format!("{first}{} is left out: {why}", self.names.port(dev)), &[skip.rule()]);
                 }
                 Happened::PartialFlush(dev) => {
                     let port = self.names.port(dev);
-                    let text = format!("{first}the bulk queue of {port} is full: its 16 frames are flushed first");
+                    let text =
+                        format!("{first}the bulk queue of {port} is full: its 16 frames are flushed first");
                     self.lines.ruled(text, &[rule::ENQ_03]);
                 }
                 Happened::Queued(copy) => {

@@ -215,7 +215,9 @@ impl Builder {
             Step::Verdict { act } => self.verdict(act),
             Step::StaleTarget => self.here(|visit| visit.stale = true),
             Step::MissAsIfIndex { ifindex } => self.here(|visit| visit.miss = Some(ifindex)),
-            Step::Skipped { dev, skip } => self.here(|visit| visit.happened.push(Happened::Skipped(dev, skip))),
+            Step::Skipped { dev, skip } => {
+                self.here(|visit| visit.happened.push(Happened::Skipped(dev, skip)))
+            }
             Step::PartialFlush { dev } => self.here(|visit| visit.happened.push(Happened::PartialFlush(dev))),
             Step::Enqueued { dev, position, clone, prog, own_prog } => {
                 let kind = if clone { CopyKind::Clone } else { CopyKind::Original };
@@ -323,7 +325,9 @@ impl Builder {
         let unsent = |copy: &Copy| copy.xmit.is_none();
         let found = match self.oldest(dev, fits) {
             Some(copy) => Some(copy),
-            None => self.story.copies.iter_mut().find(|copy| copy.dev == dev && copy.is_open() && unsent(copy)),
+            None => {
+                self.story.copies.iter_mut().find(|copy| copy.dev == dev && copy.is_open() && unsent(copy))
+            }
         };
         if let Some(copy) = found {
             copy.end = Some(end);

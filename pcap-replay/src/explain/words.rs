@@ -66,7 +66,8 @@ fn lookup(names: Names<'_>, given: u64, found: Option<Entry>, refused: bool) -> 
     }
     match found {
         Some(entry) => {
-            let program = entry.prog.map_or_else(String::new, |prog| format!(", program `{}`", names.program(prog)));
+            let program =
+                entry.prog.map_or_else(String::new, |prog| format!(", program `{}`", names.program(prog)));
             (format!("the entry points to {}{program}", names.port(entry.dev)), vec![rule::HLP_03])
         }
         None => (
@@ -119,7 +120,9 @@ pub(super) fn queued(names: Names<'_>, copy: &Copy, broadcast: bool) -> Said {
         CopyKind::Clone => "a clone",
         CopyKind::Original if broadcast => "the frame itself",
         CopyKind::Original => "the frame",
-        CopyKind::Tx => return (format!("the frame goes into the XDP_TX queue of {port}"), vec![rule::DRV_08]),
+        CopyKind::Tx => {
+            return (format!("the frame goes into the XDP_TX queue of {port}"), vec![rule::DRV_08]);
+        }
     };
     let place = copy.position.map_or(0, |position| u16::from(position) + 1);
     let text = format!("{what} goes into the bulk queue of {port}, place {place} of 16");
@@ -131,7 +134,9 @@ pub(super) fn other_program(names: Names<'_>, copy: &Copy) -> Option<Said> {
     if copy.prog == copy.own_prog {
         return None;
     }
-    let named = |prog: Option<_>| prog.map_or_else(|| "no program".to_owned(), |prog| format!("`{}`", names.program(prog)));
+    let named = |prog: Option<_>| {
+        prog.map_or_else(|| "no program".to_owned(), |prog| format!("`{}`", names.program(prog)))
+    };
     let text = format!(
         "the queue's first frame decided: {} runs, not {} of this entry",
         named(copy.prog),

@@ -21,7 +21,9 @@ const fn advice(why: &'static str, hint: &'static str) -> Advice {
 #[must_use]
 pub fn of_fate(fate: Fate) -> Advice {
     match fate {
-        Fate::Delivered | Fate::Passed | Fate::Dropped | Fate::Aborted | Fate::UnknownVerdict => of_verdict(fate),
+        Fate::Delivered | Fate::Passed | Fate::Dropped | Fate::Aborted | Fate::UnknownVerdict => {
+            of_verdict(fate)
+        }
         Fate::FlagsRefused | Fate::LookupAborted | Fate::LookupDropped => of_helper(fate),
         _ => match fate.step() {
             xdpsim_core::PipelineStep::Enqueue => of_enqueue(fate),
@@ -63,7 +65,8 @@ fn of_helper(fate: Fate) -> Advice {
     }
 }
 
-const CHECK_HELPER: &str = "return what the helper returned: after a failed lookup that is the fallback verdict";
+const CHECK_HELPER: &str =
+    "return what the helper returned: after a failed lookup that is the fallback verdict";
 
 fn of_enqueue(fate: Fate) -> Advice {
     match fate {
@@ -83,9 +86,10 @@ fn of_enqueue(fate: Fate) -> Advice {
         Fate::StaleNoDevice => {
             advice("the lookup failed; no port has the ifindex that was armed instead", CHECK_HELPER)
         }
-        Fate::StaleNoXmit => {
-            advice("the lookup failed; the ifindex armed instead is of a port that is no target", CHECK_HELPER)
-        }
+        Fate::StaleNoXmit => advice(
+            "the lookup failed; the ifindex armed instead is of a port that is no target",
+            CHECK_HELPER,
+        ),
         Fate::StaleDown => {
             advice("the lookup failed; the ifindex armed instead is of a port that is down", CHECK_HELPER)
         }
@@ -244,7 +248,8 @@ mod tests {
 
     #[test]
     fn every_skip_has_words() {
-        let words: std::collections::BTreeSet<&str> = Skip::ALL.iter().map(|&skip| of_skip(skip).why).collect();
+        let words: std::collections::BTreeSet<&str> =
+            Skip::ALL.iter().map(|&skip| of_skip(skip).why).collect();
         assert_eq!(words.len(), Skip::ALL.len());
     }
 }

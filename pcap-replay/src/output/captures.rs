@@ -91,7 +91,11 @@ impl Captures {
     }
 }
 
-fn create(options: &CapturesOptions, port: &str, resolution: Resolution) -> Result<CaptureWriter, WriteError> {
+fn create(
+    options: &CapturesOptions,
+    port: &str,
+    resolution: Resolution,
+) -> Result<CaptureWriter, WriteError> {
     let format = match options.format {
         FormatArg::Pcapng => Format::PcapNg,
         FormatArg::Pcap => Format::Pcap,

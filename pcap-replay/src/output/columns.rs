@@ -126,7 +126,12 @@ mod tests {
         table.row(vec!["eth0".into(), "5".into()]);
         table.note(1, "a note".into());
         table.row(vec!["veth1.peer".into(), "1,234,567".into()]);
-        let lines = ["  port           frames", "  eth0                5", "              a note", "  veth1.peer  1,234,567"];
+        let lines = [
+            "  port           frames",
+            "  eth0                5",
+            "              a note",
+            "  veth1.peer  1,234,567",
+        ];
         assert_eq!(table.render(2), lines.join("\n") + "\n");
     }
 

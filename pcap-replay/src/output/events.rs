@@ -42,14 +42,18 @@ impl Events {
     /// # Errors
     /// If it cannot be written; a reader that went away is none.
     pub fn write(&mut self, domains: &[&[(Stamp, Event)]]) -> Result<(), Failure> {
-        merged(domains, |(at, _)| *at, |domain, (at, event)| {
-            // Every domain makes the same changes to its own copy of the world and tells of them.
-            let of_a_change = matches!(
-                event,
-                Event::MemConnect { .. } | Event::MemDisconnect { .. } | Event::LinkAttachFailed { .. }
-            );
-            if of_a_change && domain > 0 { Ok(()) } else { self.line(*at, event) }
-        })
+        merged(
+            domains,
+            |(at, _)| *at,
+            |domain, (at, event)| {
+                // Every domain makes the same changes to its own copy of the world and tells of them.
+                let of_a_change = matches!(
+                    event,
+                    Event::MemConnect { .. } | Event::MemDisconnect { .. } | Event::LinkAttachFailed { .. }
+                );
+                if of_a_change && domain > 0 { Ok(()) } else { self.line(*at, event) }
+            },
+        )
     }
 
     fn line(&mut self, at: Stamp, event: &Event) -> Result<(), Failure> {

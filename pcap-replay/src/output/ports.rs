@@ -38,7 +38,8 @@ pub struct PortRow {
 /// veths) follow if anything ended there.
 #[must_use]
 pub fn rows(plan: &Plan, ingress: &str, totals: &Totals) -> Vec<PortRow> {
-    let mut rows: Vec<PortRow> = plan.ports().map(|(_, port)| empty(&port.name, port.ifindex, kind(port.kind))).collect();
+    let mut rows: Vec<PortRow> =
+        plan.ports().map(|(_, port)| empty(&port.name, port.ifindex, kind(port.kind))).collect();
     let mut places: BTreeMap<String, usize> =
         rows.iter().enumerate().map(|(place, row)| (row.name.clone(), place)).collect();
     if let Some(&place) = places.get(ingress) {

@@ -106,7 +106,14 @@ fn losses(totals: &Totals) -> String {
         if rows.len() > PORTS_MAX {
             let frames = rows[PORTS_MAX..].iter().map(|(_, end)| end.frames).sum();
             let others = counted((rows.len() - PORTS_MAX) as u64, "other port", "other ports");
-            table.row(vec![grouped(frames), others, String::new(), String::new(), String::new(), "see --json".into()]);
+            table.row(vec![
+                grouped(frames),
+                others,
+                String::new(),
+                String::new(),
+                String::new(),
+                "see --json".into(),
+            ]);
         }
         table.note(1, format!("→ {hint}"));
     }
@@ -143,7 +150,8 @@ fn left_out(totals: &Totals) -> String {
     for (key, &broadcasts) in &totals.skips {
         reasons.entry(key.skip).or_default().push((&key.target, broadcasts));
     }
-    let mut table = Columns::new(&[("broadcasts", Align::Right), ("port", Align::Left), ("rule", Align::Left)]);
+    let mut table =
+        Columns::new(&[("broadcasts", Align::Right), ("port", Align::Left), ("rule", Align::Left)]);
     for (skip, ports) in reasons {
         let Advice { why, hint } = advice::of_skip(skip);
         table.note(0, why.to_owned());

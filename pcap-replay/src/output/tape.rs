@@ -134,10 +134,14 @@ mod tests {
         let lists: [&[(Stamp, char)]; 3] =
             [&[(at(1, 0), 'a'), (at(5, 0), 'c')], &[(at(1, 1), 'b'), (at(9, 1), 'e')], &[(at(5, 2), 'd')]];
         let mut order = String::new();
-        let merged = merged(&lists, |item| item.0, |_, item| {
-            order.push(item.1);
-            Ok::<(), ()>(())
-        });
+        let merged = merged(
+            &lists,
+            |item| item.0,
+            |_, item| {
+                order.push(item.1);
+                Ok::<(), ()>(())
+            },
+        );
         assert_eq!((merged, order.as_str()), (Ok(()), "abcde"));
     }
 

@@ -120,7 +120,6 @@ impl Class {
     }
 }
 
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -129,7 +128,8 @@ mod tests {
     fn examples_are_of_the_first_capture_that_has_any() {
         let key = EndKey { ingress: "a".into(), egress: None, fate: Fate::Passed, errno: None };
         let report = |frames: &[u64]| {
-            let mut tally = xdpsim_core::ledger::Tally { frames: frames.len() as u64, bytes: 60, ..Default::default() };
+            let mut tally =
+                xdpsim_core::ledger::Tally { frames: frames.len() as u64, bytes: 60, ..Default::default() };
             for (slot, &frame) in tally.first.iter_mut().zip(frames) {
                 *slot = xdpsim_core::FrameNo(frame);
             }

@@ -82,8 +82,9 @@ where
     };
     std::thread::scope(|scope| {
         let shared = &shared;
-        let others: Vec<_> =
-            (1..threads).map(|me| scope.spawn(move || shared.work(me, &mut |_| Ok::<(), Infallible>(())))).collect();
+        let others: Vec<_> = (1..threads)
+            .map(|me| scope.spawn(move || shared.work(me, &mut |_| Ok::<(), Infallible>(()))))
+            .collect();
         let mut finished = Finished::new(None);
         let own = shared.work(0, &mut |progress| collect(shared.take_filled(), progress));
         for other in others {
@@ -129,7 +130,7 @@ impl<'a, S: Sink + Send, C: Source> Shared<'a, S, C> {
         let mut epoch = 0;
         loop {
             // One half of the threads reads first, the other steers first.
-            if me % 2 == 0 {
+            if me.is_multiple_of(2) {
                 self.fill(me, epoch + 1);
                 self.steer(me, epoch);
             } else {

@@ -53,7 +53,6 @@ impl RxQueue {
     pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut Desc> {
         self.waiting.iter_mut()
     }
-
 }
 
 /// An interrupt that will be raised.
@@ -123,19 +122,6 @@ impl<S: Sink> Domain<S> {
             self.trigger = FrameNo(first.0 + ((i + 1) * NAPI_BUDGET) as u64 - 1);
             self.interrupt(cpu, napi, feed);
         }
-    }
-
-    /// A frame that is polled by itself at once: the queue, the interrupt and the lists of the softirq are
-    /// passed by, with the same result.
-    pub(crate) fn arrive_alone(&mut self, napi: NapiId, desc: Desc, stamp: Nanos, no: FrameNo, feed: &Feed<'_>) {
-        self.clock = self.clock.max(stamp);
-        self.began.get_or_insert(self.clock);
-        self.now = self.clock;
-        self.trigger = no;
-        let cpu = self.cpu_of(napi);
-        self.cpus[cpu].ledger.arrived(1, u64::from(desc.len));
-        self.poll_alone(cpu, napi, desc, feed);
-        self.tidy_arena(feed);
     }
 
     fn arm(&mut self, cpu: usize, napi: NapiId, due: Nanos, by: FrameNo, waiting: usize, feed: &Feed<'_>) {

@@ -100,9 +100,11 @@ impl<S: Sink> Domain<S> {
             if self.timing == Timing::Capture && batch.stamps[i] > self.clock && self.changes.is_done() {
                 self.run_due(batch.stamps[i], &feed);
             }
-            if let Some(napi) = self.alone(batch, i) {
-                self.arrive_alone(napi, batch.frames[i], batch.stamps[i], FrameNo(batch.first.0 + i as u64), &feed);
-                i += 1;
+            if let Some(napi) = self.takes_frames_alone(batch)
+                && batch.is_alone(i, self.clock)
+            {
+                self.began.get_or_insert(self.clock.max(batch.stamps[i]));
+                i += self.poll_alone(napi, batch, i, &feed);
                 continue;
             }
             self.advance_clock(batch, i..i + 1);
@@ -185,13 +187,11 @@ impl<S: Sink> Domain<S> {
         plain.then_some((NapiId { dev, queue: QueueId(0) }, polls))
     }
 
-    /// Is frame `i` a poll of its own: nobody waits, and the next frame comes later?
+    /// The one queue on which frames may be polls of their own: nobody waits, no change is to come.
     #[inline]
-    fn alone(&self, batch: &Batch<'_>, i: usize) -> Option<NapiId> {
+    fn takes_frames_alone(&self, batch: &Batch<'_>) -> Option<NapiId> {
         let Ingress::One(dev) = batch.ingress else { return None };
-        let next = *batch.stamps.get(i + 1)?;
-        let later = next > batch.stamps[i].max(self.clock);
-        if !later || self.timing != Timing::Capture || !self.armed.is_empty() || !self.changes.is_done() {
+        if self.timing != Timing::Capture || !self.armed.is_empty() || !self.changes.is_done() {
             return None;
         }
         let port = dev.0 as usize;
@@ -318,8 +318,7 @@ impl<S: Sink> Domain<S> {
 
     /// Written frames are forgotten as soon as nobody holds them.
     pub(crate) fn tidy_arena(&mut self, feed: &Feed<'_>) {
-        const WORTH_A_LOOK: usize = 64 << 10;
-        if self.store.arena_len() < WORTH_A_LOOK {
+        if self.store.arena_len() < Store::WORTH_A_LOOK {
             return;
         }
         let held = self.drivers.iter().any(|driver| driver.holds_frames())

@@ -40,7 +40,8 @@ impl World {
         self.devices.refresh(&self.profile);
         self.version += 1;
         self.decide_first = self.profile.path == Path::Auto
-            && (self.entry_programs_call_no_helpers() || self.profile.mutations.has(Mutations::FAST_IGNORES_EFFECTS));
+            && (self.entry_programs_call_no_helpers()
+                || self.profile.mutations.has(Mutations::FAST_IGNORES_EFFECTS));
     }
 
     fn entry_programs_call_no_helpers(&self) -> bool {

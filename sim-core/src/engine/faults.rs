@@ -28,7 +28,11 @@ impl Faults {
     /// One more transmit on this port: what it is to answer, if it is to fail.
     #[inline]
     pub fn xmit(&mut self, dev: DevId) -> Option<FaultKind> {
-        if self.is_empty() { None } else { self.hit(dev, |kind| matches!(kind, FaultKind::Xmit(_) | FaultKind::XmitShort(_))) }
+        if self.is_empty() {
+            None
+        } else {
+            self.hit(dev, |kind| matches!(kind, FaultKind::Xmit(_) | FaultKind::XmitShort(_)))
+        }
     }
 
     /// One more clone for this port: does it fail?

@@ -6,6 +6,7 @@ use xdpsim_devmap::{DevId, ProgId, QueueId};
 
 use super::cpu::Cpu;
 use super::env::Env;
+use super::softirq::NapiId;
 use crate::driver::veth::{By, Waiting};
 use crate::driver::{Bulk, DriverState};
 use crate::fate::Fate;
@@ -18,7 +19,6 @@ use crate::redirect::info::Note;
 use crate::sink::Sink;
 use crate::story::Step;
 use crate::trace::Event;
-use super::softirq::NapiId;
 
 impl Cpu {
     /// Begins a poll; frames that an earlier one left queued come first (FLU-07).

@@ -6,8 +6,9 @@
 use xdpsim_devmap::{DevId, QueueId};
 
 use super::domain::{Domain, Feed};
-use crate::batch::Desc;
+use crate::batch::{Batch, FrameNo};
 use crate::driver::DriverState;
+use crate::frame::Store;
 use crate::poll::{NAPI_BUDGET, SOFTIRQ_BUDGET};
 use crate::profile::KernelVersion;
 use crate::redirect::RedirectInfo;
@@ -36,23 +37,50 @@ impl<S: Sink> Domain<S> {
         self.poll_lists(cpu, SOFTIRQ_BUDGET, feed);
     }
 
-    /// A softirq run whose first poll takes this one frame.
-    pub(crate) fn poll_alone(&mut self, cpu: usize, napi: NapiId, desc: Desc, feed: &Feed<'_>) {
-        self.begin_context(cpu);
+    /// Frames that are polled one by one at once, from the batch's `from`-th on, until one is not alone or
+    /// somebody was woken; says how many there were. Receive queue, interrupt and the lists of the softirq
+    /// are passed by, with the same result.
+    pub(crate) fn poll_alone(
+        &mut self,
+        napi: NapiId,
+        batch: &Batch<'_>,
+        from: usize,
+        feed: &Feed<'_>,
+    ) -> usize {
+        let fresh = self.world.profile.kernel >= KernelVersion::BPF_NET_CONTEXT;
+        let (at, mut clock) = (self.cpu_of(napi), self.clock);
         let (mut env, cpus, _) = self.split(feed);
-        let this = &mut cpus[cpu];
-        env.stamp.cpu = this.id.0;
-        this.begin_poll(&mut env, napi.dev, napi.queue);
-        this.poll.push(desc);
-        this.run_poll(&mut env);
-        if !self.cpus[cpu].poll_list.is_empty() {
-            self.poll_lists(cpu, SOFTIRQ_BUDGET - 1, feed);
-            self.run_softirqs(cpu, feed);
+        let cpu = &mut cpus[at];
+        env.stamp.cpu = cpu.id.0;
+        let mut i = from;
+        while batch.is_alone(i, clock)
+            && cpu.poll_list.is_empty()
+            && env.store.arena_len() < Store::WORTH_A_LOOK
+        {
+            clock = clock.max(batch.stamps[i]);
+            (env.stamp.time, env.stamp.trigger) = (clock, FrameNo(batch.first.0 + i as u64));
+            if fresh {
+                cpu.ri = RedirectInfo::default();
+            }
+            cpu.ledger.arrived(1, u64::from(batch.frames[i].len));
+            cpu.begin_poll(&mut env, napi.dev, napi.queue);
+            cpu.poll.push(batch.frames[i]);
+            cpu.run_poll(&mut env);
+            i += 1;
         }
+        (self.clock, self.now) = (clock, clock);
+        if i > from {
+            self.trigger = FrameNo(batch.first.0 + i as u64 - 1);
+        }
+        if !self.cpus[at].poll_list.is_empty() {
+            self.poll_lists(at, SOFTIRQ_BUDGET - 1, feed);
+            self.run_softirqs(at, feed);
+        }
+        self.tidy_arena(feed);
+        i - from
     }
 
     /// A new context: redirect info is zeroed (HLP-20).
-    #[inline]
     fn begin_context(&mut self, cpu: usize) {
         if self.world.profile.kernel >= KernelVersion::BPF_NET_CONTEXT {
             self.cpus[cpu].ri = RedirectInfo::default();

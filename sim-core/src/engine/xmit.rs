@@ -18,6 +18,12 @@ use crate::sink::{Delivery, Sink};
 use crate::story::Step;
 
 impl<S: Sink> Env<'_, S> {
+    /// Does the driver take any bulk whole, whatever happens?
+    #[inline]
+    pub fn takes_everything(&self, dev: DevId) -> bool {
+        matches!(self.drivers[dev.0 as usize], DriverState::Ideal) && self.faults.is_empty()
+    }
+
     /// Calls the driver with a bulk. Who is woken joins `poll_list` of the calling CPU.
     #[allow(clippy::too_many_arguments)]
     #[inline]
@@ -129,9 +135,7 @@ impl<S: Sink> Env<'_, S> {
         bulk: Bulk<'_>,
         sent: usize,
         bytes: u64,
-        by: By,
     ) {
-        let _ = by;
         if self.world.devices.get(dev).is_veth() {
             if S::STORY {
                 self.tell_hops(dev, bulk, sent);
@@ -165,7 +169,7 @@ impl<S: Sink> Env<'_, S> {
             let one = Bulk { slots: &bulk.slots[i..=i], table: bulk.table };
             if i < xmit.sent {
                 if !matches!(self.drivers[dev.0 as usize], DriverState::Nic(_)) {
-                    self.sent(ledger, dev, origin(i), one, 1, u64::from(desc.len), by);
+                    self.sent(ledger, dev, origin(i), one, 1, u64::from(desc.len));
                 }
                 continue;
             }

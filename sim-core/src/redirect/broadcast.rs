@@ -47,7 +47,8 @@ impl Excluded {
     pub fn skip(&self, world: &World, target: DevId) -> Option<Skip> {
         let number = world.devices.get(target).ifindex;
         let by_device = world.profile.mutations.has(Mutations::EXCLUDE_BY_DEVICE);
-        let is = |&(ifindex, dev): &(IfIndex, DevId)| if by_device { dev == target } else { ifindex == number };
+        let is =
+            |&(ifindex, dev): &(IfIndex, DevId)| if by_device { dev == target } else { ifindex == number };
         if self.uppers.iter().any(is) {
             Some(Skip::Upper)
         } else {

@@ -39,14 +39,7 @@ const CONSECUTIVE: [u8; 256 + BULK_SIZE] = {
 
 impl Default for BulkQueue {
     fn default() -> Self {
-        Self {
-            slots: [0; 2 * BULK_SIZE],
-            n: 0,
-            listed: false,
-            prog: 0,
-            dev_rx: DevId(0),
-            bytes: 0,
-        }
+        Self { slots: [0; 2 * BULK_SIZE], n: 0, listed: false, prog: 0, dev_rx: DevId(0), bytes: 0 }
     }
 }
 

@@ -112,3 +112,31 @@ impl Cpu {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::batch::FrameNo;
+    use crate::engine::domain::{Feed, Timing};
+    use crate::scenario::{PortSpec, Scenario};
+    use crate::sink::NullSink;
+    use crate::world::Plan;
+
+    /// No helper lets a program go so far; the check is the kernel's second line.
+    ///
+    /// Rule: DVP-02.b
+    #[test]
+    fn a_frame_that_lost_the_room_for_its_header_is_dropped() {
+        let scenario = Scenario { ports: vec![PortSpec::ideal("a")], ..Scenario::default() };
+        let plan = Plan::new(&scenario).unwrap_or_else(|error| panic!("{error}"));
+        let mut domain = plan.domain(0, Timing::Capture, true, NullSink);
+        let feed = Feed { bytes: &[], first: FrameNo(0), latest: FrameNo(0), stamps: &[] };
+        let (mut env, cpus, _) = domain.split(&feed);
+        let mut fate = |headroom, meta| {
+            let desc = Desc::arrived(0, 60, FrameNo(0)).with_head(headroom, meta);
+            cpus[0].entry_fate(&mut env, DevId(0), ProgId(1), XdpAction::PASS, desc)
+        };
+        assert_eq!([fate(40, 0), fate(48, 8)], [None; 2]);
+        assert_eq!([fate(39, 0), fate(48, 12)], [Some(Fate::EntryOverrun); 2]);
+    }
+}

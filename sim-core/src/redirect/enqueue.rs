@@ -56,7 +56,12 @@ impl Cpu {
         }
     }
 
-    fn redirect<S: Sink>(&mut self, env: &mut Env<'_, S>, slot: u8, decision: Decision) -> Result<(), Refused> {
+    fn redirect<S: Sink>(
+        &mut self,
+        env: &mut Env<'_, S>,
+        slot: u8,
+        decision: Decision,
+    ) -> Result<(), Refused> {
         if !self.converts(env, slot) {
             return Err(Refused::nowhere(Fate::NotConverted));
         }

@@ -69,13 +69,18 @@ impl Cpu {
     fn xmit_queue<S: Sink>(&mut self, env: &mut Env<'_, S>, dev: DevId, flush: bool) -> Xmit {
         let queue = &self.queues[dev.0 as usize];
         let bulk = Bulk { slots: queue.slots(), table: self.poll.table() };
+        if !S::STORY && env.takes_everything(dev) && self.poll.leftover.is_empty() {
+            let bytes = u64::from(queue.bytes);
+            env.sent(&mut self.ledger, dev, queue.dev_rx, bulk, bulk.len(), bytes);
+            return Xmit::all(bulk.len());
+        }
         let xmit = env.ndo_xdp_xmit(self.id, dev, bulk, queue.dev_rx, By::Xmit, flush, &mut self.poll_list);
         if S::STORY {
             env.tell_xmit(dev, bulk, &xmit, flush);
         }
         let leftover = !self.poll.leftover.is_empty();
         if xmit.sent == bulk.len() && !leftover {
-            env.sent(&mut self.ledger, dev, queue.dev_rx, bulk, xmit.sent, u64::from(queue.bytes), By::Xmit);
+            env.sent(&mut self.ledger, dev, queue.dev_rx, bulk, xmit.sent, u64::from(queue.bytes));
         } else {
             let origin = |i: usize| if leftover { self.poll.ingress_of(bulk.slots[i]) } else { queue.dev_rx };
             env.book_one_by_one(&mut self.ledger, dev, bulk, &xmit, origin, By::Xmit);

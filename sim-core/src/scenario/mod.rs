@@ -82,7 +82,8 @@ impl MapSpec {
     /// The same map with one more entry that points at a port.
     #[must_use]
     pub fn with(mut self, key: u32, port: &str) -> Self {
-        self.entries.push(EntrySpec { key, value: EntryValue::Port { port: port.to_owned(), program: None } });
+        self.entries
+            .push(EntrySpec { key, value: EntryValue::Port { port: port.to_owned(), program: None } });
         self
     }
 

@@ -1,0 +1,99 @@
+//! Runs the built command in a folder of its own, so that no output depends on where that is.
+
+#![allow(dead_code)] // each test binary uses its own part of this
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use xdpsim::capture::{CaptureWriter, Format, Resolution, WriteOptions};
+use xdpsim_core::Nanos;
+
+/// Stamp of the first frame of every capture made here.
+pub const START: Nanos = Nanos(1_700_000_000_000_000_000);
+
+/// A folder with files, and the command in it.
+pub struct Folder(tempfile::TempDir);
+
+/// What a run said.
+pub struct Said {
+    pub code: i32,
+    pub out: String,
+    pub err: String,
+}
+
+impl Folder {
+    pub fn new() -> Self {
+        Self(tempfile::tempdir().expect("a folder for the test"))
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    pub fn write(&self, name: &str, bytes: impl AsRef<[u8]>) -> &Self {
+        std::fs::write(self.path(name), bytes).expect("a file of the test");
+        self
+    }
+
+    pub fn read(&self, name: &str) -> Vec<u8> {
+        std::fs::read(self.path(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
+    }
+
+    /// A capture of frames of these lengths, `gap` nanoseconds apart.
+    pub fn capture(&self, name: &str, lens: &[usize], gap: u64) -> &Self {
+        let options =
+            WriteOptions { format: Format::Pcap, resolution: Resolution::Nanos, ..Default::default() };
+        let mut writer = CaptureWriter::create(&self.path(name), &options).expect("a capture of the test");
+        for (i, &len) in lens.iter().enumerate() {
+            let stamp = START.after(Nanos(gap * i as u64));
+            writer.write(stamp, &frame(i, len), len as u32).expect("a frame of the test");
+        }
+        writer.finish().expect("a capture of the test");
+        self
+    }
+
+    /// Runs `xdpsim` with these arguments, split at spaces.
+    pub fn run(&self, arguments: &str) -> Said {
+        self.run_args(arguments.split_whitespace())
+    }
+
+    pub fn run_args<'a>(&self, arguments: impl IntoIterator<Item = &'a str>) -> Said {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_xdpsim"));
+        let output = command.args(arguments).current_dir(self.0.path()).env("NO_COLOR", "1").output();
+        Said::from(output.expect("the command runs"))
+    }
+}
+
+impl From<Output> for Said {
+    fn from(output: Output) -> Self {
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("the command speaks UTF-8");
+        let code = output.status.code().unwrap_or(-1);
+        Self { code, out: text(output.stdout), err: text(output.stderr) }
+    }
+}
+
+impl Said {
+    /// Standard output of a run that must have succeeded.
+    pub fn fine(self) -> String {
+        assert_eq!((self.code, self.err.as_str()), (0, ""), "{}", self.out);
+        self.out
+    }
+
+    /// All of it, for a snapshot.
+    pub fn whole(&self) -> String {
+        format!("exit code {}\n--- stdout\n{}--- stderr\n{}", self.code, self.out, self.err)
+    }
+}
+
+/// An Ethernet frame whose bytes differ from frame to frame.
+pub fn frame(number: usize, len: usize) -> Vec<u8> {
+    let mut bytes = vec![0x02, 0, 0, 0, 0, 0x01, 0x02, 0, 0, 0, 0, 0x02, 0x88, 0xb5];
+    bytes.extend((0..len).map(|i| (number * 7 + i) as u8));
+    bytes.truncate(len);
+    bytes
+}
+
+/// A file of the repository.
+pub fn repository(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(name)
+}

@@ -1,0 +1,59 @@
+//! Names in timed changes and faults are resolved once, before the run.
+
+use xdpsim_devmap::MapKey;
+
+use super::maps::resolve_update;
+use super::{BuildError, device_named, map, program, unknown};
+use crate::engine::changes::{Act, Changes};
+use crate::engine::env::World;
+use crate::engine::faults::{Fault, Faults};
+use crate::scenario::{Action, At, FaultSpec, Scenario};
+
+pub(super) fn resolve_changes(world: &World, scenario: &Scenario) -> Result<Changes, BuildError> {
+    let mut changes = Changes::default();
+    for (index, change) in scenario.changes.iter().enumerate() {
+        let act = resolve_action(world, &change.action)?;
+        match change.at {
+            At::Frame(no) => changes.by_frame.push((no, index, act)),
+            At::Time(time) => changes.by_time.push((time, index, act)),
+        }
+    }
+    changes.by_frame.sort_by_key(|&(at, index, _)| std::cmp::Reverse((at, index)));
+    changes.by_time.sort_by_key(|&(at, index, _)| std::cmp::Reverse((at, index)));
+    Ok(changes)
+}
+
+pub(super) fn resolve_action(world: &World, action: &Action) -> Result<Act, BuildError> {
+    let dev = |name: &str| device_named(world, name);
+    Ok(match action {
+        Action::SetUp { port, up } => Act::SetUp(dev(port)?, *up),
+        Action::SetMtu { port, mtu } => Act::SetMtu(dev(port)?, *mtu),
+        Action::SetGro { port, on } => Act::SetGro(dev(port)?, *on),
+        Action::AddUpper { port, upper } => Act::AddUpper(dev(port)?, dev(upper)?),
+        Action::RemoveUpper { port, upper } => Act::RemoveUpper(dev(port)?, dev(upper)?),
+        Action::SetNetns { port, netns } => {
+            let name = netns.as_deref();
+            let netns = world.netns(name).ok_or_else(|| unknown("namespace", name.unwrap_or("init")))?;
+            Act::SetNetns(dev(port)?, netns)
+        }
+        Action::Unregister { port } => Act::Unregister(dev(port)?),
+        Action::SetXdp { port, program: name } => {
+            let prog = name.as_deref().map(|name| program(world, name)).transpose()?;
+            Act::SetXdp(dev(port)?, prog)
+        }
+        Action::UpdateEntry { map: name, key, value, flags } => {
+            resolve_update(world, map(world, name)?, *key, value, *flags)?
+        }
+        Action::DeleteEntry { map: name, key } => {
+            Act::DeleteEntry { map: map(world, name)?, key: MapKey(*key) }
+        }
+    })
+}
+
+pub(super) fn resolve_faults(world: &World, scenario: &Scenario) -> Result<Faults, BuildError> {
+    let fault = |spec: &FaultSpec| {
+        let dev = device_named(world, &spec.port)?;
+        Ok(Fault { dev, kind: spec.kind, nth: spec.nth, seen: 0 })
+    };
+    scenario.faults.iter().map(fault).collect::<Result<_, _>>().map(Faults)
+}
