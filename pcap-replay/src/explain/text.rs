@@ -1,8 +1,8 @@
 //! A story in words: one line a step, copies as branches.
 
-use xdpsim_core::XdpAction;
 use xdpsim_core::rule;
 use xdpsim_core::story::HelperCall;
+use xdpsim_core::{RedirectFlags, XdpAction};
 
 use super::lines::Lines;
 use super::names::Names;
@@ -87,12 +87,12 @@ impl Told<'_> {
     }
 
     fn happened(&mut self, indent: &str, visit: &Visit, last: bool) {
+        let broadcast = is_broadcast(visit);
         if let [Happened::Queued(copy)] = visit.happened.as_slice() {
             let copy = &self.story.copies[*copy];
             let next = copy.next.filter(|_| last);
-            return self.copy(indent, indent, copy, false, next);
+            return self.copy(indent, indent, copy, broadcast, next);
         }
-        let broadcast = is_broadcast(visit);
         for (i, happened) in visit.happened.iter().enumerate() {
             let more = i + 1 < visit.happened.len();
             let (first, rest) = if more { ("├─ ", "│  ") } else { ("└─ ", "   ") };
@@ -166,8 +166,14 @@ impl Told<'_> {
     }
 }
 
-/// Did a broadcast make these? Only then are several ports concerned.
+/// Did a broadcast make these? Its last helper call says so; where an earlier frame's call counts, the
+/// number of targets does.
 fn is_broadcast(visit: &Visit) -> bool {
+    let asked = matches!(
+        visit.calls.last(),
+        Some(HelperCall::RedirectMap { flags, refused: false, .. })
+            if flags & RedirectFlags::BROADCAST.bits() != 0
+    );
     let targets = visit.happened.iter().filter(|happened| !matches!(happened, Happened::PartialFlush(_)));
-    visit.verdict == Some(XdpAction::REDIRECT) && targets.count() > 1
+    visit.verdict == Some(XdpAction::REDIRECT) && (asked || targets.count() > 1)
 }

@@ -7,6 +7,7 @@ use xdpsim_devmap::{IfIndex, MapKind, RedirectFlags};
 
 use super::limits;
 use super::replay::ReplaySection;
+use crate::capture::FRAME_BYTES_MAX;
 
 /// What the flags say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,8 +81,10 @@ pub fn from_flags(case: &CommonCase) -> Result<(Scenario, ReplaySection), FlagsE
     Ok((scenario, ReplaySection { ingress: Some(ingress.to_string()), ..ReplaySection::default() }))
 }
 
+/// With an mtu that no frame of a capture exceeds: nothing is lost.
 fn ideal(number: u32) -> PortSpec {
-    PortSpec { ifindex: Some(IfIndex(number)), ..PortSpec::ideal(&number.to_string()) }
+    let (ifindex, mtu) = (Some(IfIndex(number)), Some(FRAME_BYTES_MAX));
+    PortSpec { ifindex, mtu, ..PortSpec::ideal(&number.to_string()) }
 }
 
 fn all_ports(ports: u32) -> MapSpec {

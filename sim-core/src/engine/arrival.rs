@@ -153,8 +153,18 @@ impl<S: Sink> Domain<S> {
 
     /// Raises all interrupts that are due before `time`, in order; equal ones together, CPU by CPU.
     pub(crate) fn run_due(&mut self, time: Nanos, feed: &Feed<'_>) {
+        self.run_armed(|due| due < time, feed);
+    }
+
+    /// Raises all interrupts that are armed: no frame will come any more.
+    pub(crate) fn run_rest(&mut self, feed: &Feed<'_>) {
+        self.run_armed(|_| true, feed);
+    }
+
+    #[inline]
+    fn run_armed(&mut self, is_due: impl Fn(Nanos) -> bool, feed: &Feed<'_>) {
         while let [one] = self.armed[..] {
-            if one.due >= time {
+            if !is_due(one.due) {
                 return;
             }
             self.armed.clear();
@@ -162,7 +172,7 @@ impl<S: Sink> Domain<S> {
             self.trigger = one.by;
             self.interrupt(one.cpu, one.napi, feed);
         }
-        while let Some(due) = self.armed.iter().map(|armed| armed.due).min().filter(|&due| due < time) {
+        while let Some(due) = self.armed.iter().map(|armed| armed.due).min().filter(|&due| is_due(due)) {
             let mut now: Vec<Armed> = Vec::new();
             self.armed.retain(|armed| {
                 let due_now = armed.due == due;

@@ -153,7 +153,7 @@ impl<S: Sink> Domain<S> {
     /// No more frames: what waits is polled, what is left in rings is booked as stuck.
     pub fn finish(&mut self) {
         let feed = Feed { bytes: &[], first: self.latest, latest: self.latest, stamps: &[] };
-        self.raise_all(&feed);
+        self.run_rest(&feed);
         let (mut env, cpus, _) = self.split(&feed);
         for cpu in cpus {
             cpu.groups.retire(&mut cpu.ledger);
@@ -277,11 +277,6 @@ impl<S: Sink> Domain<S> {
             stamp: Stamp { time: self.now, trigger: self.trigger, cpu: 0 },
         };
         (env, &mut self.cpus, &mut self.rx)
-    }
-
-    /// Every queue that has frames is polled, in the order in which the interrupts were armed.
-    fn raise_all(&mut self, feed: &Feed<'_>) {
-        self.run_due(Nanos::MAX, feed);
     }
 
     /// Moves frames that outlive their batch.
