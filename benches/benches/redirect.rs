@@ -1,73 +1,91 @@
-//! scratch
-fn main() {
-    use xdpsim_benches::workload::*;
-    use xdpsim_benches::yardstick::*;
-    use xdpsim_core::*;
-    let n: u64 = std::env::args().nth(1).and_then(|a| a.parse().ok()).unwrap_or(4_000_000);
-    let only = std::env::args().nth(2).unwrap_or_default();
-    let reps: usize = std::env::args().nth(3).and_then(|a| a.parse().ok()).unwrap_or(3);
-    for traffic in [Traffic::Small, Traffic::Imix] {
-        if !only.contains('I') && traffic == Traffic::Imix {
-            continue;
+//! `cargo bench -p xdpsim-benches`: the redirect path, in frames.
+//!
+//! For a look at what a change does. The figures with their targets, measured against the memory
+//! bandwidth of the same moment, are `cargo run --release -p xdpsim-benches --bin figures`.
+
+use std::hint::black_box;
+use std::time::Duration;
+
+use criterion::measurement::WallTime;
+use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main};
+use xdpsim_benches::yardstick::read_all;
+use xdpsim_benches::{Case, Output, Traffic, Workload};
+
+/// Larger than the caches of common machines: 40 MB, and 75 MB of IMIX.
+const SMALL: u64 = 500_000;
+const IMIX: u64 = 200_000;
+/// Frames of which every copy is compared with the frame path.
+const PREFIX: u64 = 5_000;
+
+const UNICAST: Workload = Workload::UnicastOne;
+const PER_FRAME: Workload = Workload::UnicastPerFrame;
+const RANDOM: Workload = Workload::UnicastRandom(8);
+const BROADCAST: [Workload; 2] = [Workload::Broadcast(8), Workload::Broadcast(32)];
+
+/// A capture, how many frames it holds, and its first few.
+struct Capture {
+    bytes: Vec<u8>,
+    frames: u64,
+    prefix: Vec<u8>,
+}
+
+impl Capture {
+    fn new(traffic: Traffic, frames: u64) -> Self {
+        Self { bytes: traffic.capture(frames), frames, prefix: traffic.capture(PREFIX) }
+    }
+
+    /// Checks each case once, then measures it.
+    fn bench(&self, c: &mut Criterion, group: &str, cases: &[Case]) {
+        let mut group = self.group(c, group);
+        for case in cases {
+            let prepared = case.prepare();
+            prepared.check_prefix(&self.prefix, PREFIX);
+            prepared.check(&prepared.run(&self.bytes), self.frames);
+            group.bench_function(case.name(), |b| b.iter(|| prepared.run(black_box(&self.bytes))));
         }
-        let cap = traffic.capture(if traffic == Traffic::Small { n } else { n / 5 });
-        let read = best_read(&cap, 5);
-        let frames = if traffic == Traffic::Small { n } else { n / 5 } as u64;
-        println!(
-            "{traffic:?}: read {:.1} GB/s = {:.1} M frames/s",
-            cap.len() as f64 / read.as_secs_f64() / 1e9,
-            frames as f64 / read.as_secs_f64() / 1e6
-        );
-        let scan = best(reps, || {
-            let mut s = xdpsim::runner::MemorySource::new(&cap, WINDOW).unwrap();
-            let mut t = Default::default();
-            while xdpsim::runner::Source::fill(&mut s, &mut t).unwrap() {}
-        });
-        println!("  scan only {:.1} M/s", frames as f64 / scan.as_secs_f64() / 1e6);
-        for (k, w) in [
-            ('u', Workload::UnicastOne),
-            ('r', Workload::UnicastRandom(8)),
-            ('b', Workload::Broadcast(8)),
-            ('B', Workload::Broadcast(32)),
-            ('v', Workload::VethOne),
-            ('w', Workload::VethBroadcast(8)),
-            ('W', Workload::VethBroadcast(32)),
-            ('2', Workload::TwoQueues),
-        ] {
-            if !only.contains(k) {
-                continue;
-            }
-            for (c, timing, path) in [
-                ('a', Timing::Asap, Path::Auto),
-                ('f', Timing::Asap, Path::FrameByFrame),
-                ('c', Timing::Capture, Path::Auto),
-            ] {
-                if !only.contains(c) {
-                    continue;
-                }
-                let plan = w.plan(path);
-                let t = best(reps, || {
-                    let f = replay_quietly(&plan, &cap, timing, 1, true);
-                    assert!(f.report.is_balanced());
-                });
-                let mut two = String::new();
-                if w == Workload::TwoQueues {
-                    let t2 = best(reps, || {
-                        let _ = replay_quietly(&plan, &cap, timing, 2, true);
-                    });
-                    two = format!(" two threads x{:.2}", t.as_secs_f64() / t2.as_secs_f64());
-                }
-                println!(
-                    "  {:32} {:?} {:?}: {:.1} M frames/s {:.0} M copies/s = {:.1} % {}",
-                    w.name(),
-                    timing,
-                    path,
-                    frames as f64 / t.as_secs_f64() / 1e6,
-                    (frames * w.copies()) as f64 / t.as_secs_f64() / 1e6,
-                    100.0 * read.as_secs_f64() / t.as_secs_f64(),
-                    two
-                );
-            }
-        }
+        group.finish();
+    }
+
+    fn group<'a>(&self, c: &'a mut Criterion, name: &str) -> BenchmarkGroup<'a, WallTime> {
+        let mut group = c.benchmark_group(name);
+        group.sample_size(10);
+        group.warm_up_time(Duration::from_millis(300)).measurement_time(Duration::from_secs(1));
+        group.throughput(Throughput::Elements(self.frames));
+        group
+    }
+
+    fn yardstick(&self, c: &mut Criterion, name: &str) {
+        let mut group = self.group(c, "yardstick");
+        group.bench_function(name, |b| b.iter(|| read_all(black_box(&self.bytes))));
+        group.finish();
     }
 }
+
+fn small(c: &mut Criterion) {
+    let capture = Capture::new(Traffic::Small, SMALL);
+    capture.yardstick(c, "read 64-byte frames from memory");
+    let plain = [UNICAST, PER_FRAME, RANDOM, BROADCAST[0], BROADCAST[1]].map(Case::small);
+    capture.bench(c, "polls of 64", &plain);
+    let veth = [Workload::VethOne, Workload::VethBroadcast(8), Workload::VethBroadcast(32)];
+    capture.bench(c, "veth", &veth.map(Case::small));
+    let alone = [UNICAST, PER_FRAME, BROADCAST[0]].map(|workload| Case::small(workload).polls_of_one());
+    capture.bench(c, "polls of one", &alone);
+    let costly = [UNICAST, PER_FRAME, BROADCAST[0], BROADCAST[1]].map(Case::small);
+    capture.bench(c, "ledger off", &costly.map(|case| case.keeping(Output::Nothing)));
+    capture.bench(c, "events on", &costly.map(|case| case.keeping(Output::Events)));
+    let slow =
+        [UNICAST, RANDOM, BROADCAST[0], BROADCAST[1]].map(|workload| Case::small(workload).frame_by_frame());
+    capture.bench(c, "frame path", &slow);
+    let queues = Case::small(Workload::TwoQueues);
+    capture.bench(c, "two RX queues", &[queues, queues.on_threads(2)]);
+}
+
+fn imix(c: &mut Criterion) {
+    let capture = Capture::new(Traffic::Imix, IMIX);
+    capture.yardstick(c, "read IMIX from memory");
+    let cases = [UNICAST, BROADCAST[0]].map(|workload| Case::new(Traffic::Imix, workload));
+    capture.bench(c, "IMIX", &cases);
+}
+
+criterion_group!(benches, small, imix);
+criterion_main!(benches);

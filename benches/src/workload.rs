@@ -7,7 +7,7 @@ use xdpsim::runner::{Finished, MemorySource, Settings, run};
 use xdpsim_core::scenario::{
     KeySource, MapSpec, PeerSpec, PortKind, PortSpec, ProgramKind, ProgramSpec, Rss,
 };
-use xdpsim_core::{DevId, MapKind, NullSink, Path, Plan, RedirectFlags, Scenario, Sink, Timing};
+use xdpsim_core::{DevId, MapKind, Path, Plan, RedirectFlags, Scenario, Sink};
 
 /// Bytes of a batch when a capture is scanned in place.
 pub const WINDOW: usize = 128 << 10;
@@ -37,8 +37,10 @@ impl Traffic {
 /// excluded: a broadcast meets both.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Workload {
-    /// DEVMAP, always the same key.
+    /// DEVMAP, always the same key: the program runs once a poll.
     UnicastOne,
+    /// The same port, but the key is a byte of the frame modulo 1: the program runs on every frame.
+    UnicastPerFrame,
     /// DEVMAP, key from a byte of the frame, so many ports.
     UnicastRandom(u32),
     /// Broadcast to so many ports, ingress excluded, one more port down.
@@ -57,6 +59,7 @@ impl Workload {
     pub fn name(self) -> String {
         match self {
             Self::UnicastOne => "unicast to one port".to_owned(),
+            Self::UnicastPerFrame => "unicast to one port, program per frame".to_owned(),
             Self::UnicastRandom(n) => format!("unicast to {n} ports at random"),
             Self::Broadcast(n) => format!("broadcast to {n} ports"),
             Self::VethOne => "unicast to one veth".to_owned(),
@@ -74,7 +77,15 @@ impl Workload {
         }
     }
 
-    fn targets(self) -> u32 {
+    /// Is every frame sent to all ports?
+    #[must_use]
+    pub fn is_broadcast(self) -> bool {
+        matches!(self, Self::Broadcast(_) | Self::VethBroadcast(_))
+    }
+
+    /// Ports that frames can leave by.
+    #[must_use]
+    pub fn targets(self) -> u32 {
         match self {
             Self::UnicastRandom(n) | Self::Broadcast(n) | Self::VethBroadcast(n) => n,
             _ => 1,
@@ -121,8 +132,8 @@ impl Workload {
                 ProgramKind::Broadcast { map, flags: RedirectFlags::EXCLUDE_INGRESS }
             }
             // Low byte of the UDP source port: as good as random from frame to frame.
-            Self::UnicastRandom(n) => {
-                let key = KeySource::FrameByte { offset: 35, modulo: n };
+            Self::UnicastRandom(_) | Self::UnicastPerFrame => {
+                let key = KeySource::FrameByte { offset: 35, modulo: self.targets() };
                 ProgramKind::RedirectMap { map, key, flags: 0 }
             }
             _ => ProgramKind::RedirectMap { map, key: KeySource::Const(0), flags: 0 },
@@ -161,11 +172,4 @@ pub fn replay<S: Sink + Send>(
     let Ok(finished) = finished;
     assert!(finished.stopped.is_none(), "the capture is whole");
     finished
-}
-
-/// The same without any output.
-#[must_use]
-pub fn replay_quietly(plan: &Plan, capture: &[u8], timing: Timing, threads: usize, ledger: bool) -> Finished {
-    let settings = Settings { timing, threads, ledger };
-    replay(plan, capture, &settings, &|_| NullSink, &mut |_| ())
 }

@@ -23,27 +23,28 @@ Examples:
   xdpsim replay
         the built-in example
   xdpsim replay in.pcap --ports 4 --broadcast --exclude-ingress -o out
-        copies of all frames to ports 2 to 4, as out/2.pcapng to out/4.pcapng
+        a copy of each frame to ports 2 to 4: out/2.pcapng to out/4.pcapng
   xdpsim replay host.toml in.pcapng.gz --timing asap --json
         a scenario of one's own, frames back to back, counters for a script
   zcat in.pcap.gz | xdpsim replay host.toml - --events events.jsonl
         from a pipe, with the kernel's XDP tracepoints as JSON lines
 
 Ports, maps, programs and timed changes: docs/scenario.md. Rules such as RED-04: docs/semantics.
-What is not given is built in: without a scenario and without flags, --ports 4; without a capture, 120
-made-up frames. Frames in tables and JSON are numbered from 1, as tshark does; `frame = N` of a
-scenario's changes counts from 0.
+What is not given is built in: without a scenario and without flags, --ports 4; without a
+capture, 120 made-up frames. Frames in tables and JSON are numbered from 1, as tshark does;
+`frame = N` of a scenario's changes counts from 0.
 ";
 
 const EXPLAIN_AFTER: &str = "\
 Examples:
-  xdpsim explain --frame 5
+  xdpsim explain --frame 42
         a frame of the built-in example
   xdpsim explain host.toml in.pcap --frame 1234
         why frame 1234 went where it went, rule by rule
 
-Frames are numbered from 1, as tshark and Wireshark do; `frame = N` of a scenario's changes counts
-from 0. Each rule that decided a step is named at the end of its line: docs/semantics has its text.
+Frames are numbered from 1, as tshark and Wireshark do; `frame = N` of a scenario's changes
+counts from 0. Each rule that decided a step is named at the end of its line: docs/semantics has
+its text.
 ";
 
 /// Replays captures through the Linux XDP redirect pipeline and explains where every frame went.

@@ -117,6 +117,7 @@ fn arguments_that_make_no_sense_together() {
     snapshot("kernel", &folder, "replay --kernel 5.4");
     snapshot("frame_zero", &folder, "explain --frame 0");
     snapshot("no_ports", &folder, "replay good.pcap --ports 0");
+    snapshot("unknown_argument", &folder, "replay --json --port 3");
 }
 
 #[test]
@@ -128,6 +129,20 @@ fn an_output_that_cannot_be_written() {
         assert_eq!(said.code, 2, "{}", said.err);
         assert!(said.err.starts_with("error: file/"), "{}", said.err);
     }
+}
+
+#[test]
+fn what_is_read_is_never_written() {
+    let folder = folder();
+    std::fs::create_dir(folder.path("out")).expect("a folder");
+    let good = folder.read("good.pcap");
+    folder.write("out/2.pcapng", &good);
+    for arguments in ["replay out/2.pcapng --ports 2 -o out", "replay good.pcap --events ./good.pcap"] {
+        let said = folder.run(arguments);
+        assert_eq!(said.code, 2, "{}", said.err);
+        assert!(said.err.contains("would be read and written"), "{}", said.err);
+    }
+    assert_eq!((folder.read("out/2.pcapng"), folder.read("good.pcap")), (good.clone(), good));
 }
 
 #[test]

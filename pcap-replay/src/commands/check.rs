@@ -22,7 +22,12 @@ pub(super) fn run(args: &CheckArgs) -> Result<Exit, Failure> {
     let outcomes: Vec<(&Path, CheckOutcome)> =
         args.scenarios.iter().map(|path| (path.as_path(), check(path))).collect();
     for (path, outcome) in &outcomes {
-        stdout::complain(&outcome.render(super::colour()));
+        stdout::complain(&match outcome {
+            CheckOutcome::Unreadable { file, message } => {
+                Failure::unreadable(file, message).render(super::colour())
+            }
+            _ => outcome.render(super::colour()),
+        });
         if !args.json {
             stdout::print(&verdict(path, outcome))?;
         }

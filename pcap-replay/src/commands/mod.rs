@@ -5,6 +5,7 @@
 
 mod check;
 mod explain;
+mod outputs;
 mod progress;
 mod replay;
 mod world;
@@ -23,17 +24,26 @@ use crate::scenario::Colour;
 /// Runs the command line and returns the exit code.
 #[must_use]
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
-    let cli = match Cli::try_parse_from(arguments) {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    let cli = match Cli::try_parse_from(&arguments) {
         Ok(cli) => cli,
-        // Help and version come this way too, to standard output; a closed pipe is quiet.
-        Err(error) => {
-            let _ = error.print();
-            return u8::try_from(error.exit_code()).unwrap_or(Exit::Input.code());
-        }
+        Err(error) => return unparsed(&error, &arguments),
     };
     // The panic hook has printed what and where; the exit code must say whose fault it is.
     let exit = catch_unwind(AssertUnwindSafe(|| run(&cli.command)));
     exit.unwrap_or_else(|_| report(&Failure::internal("the simulator stopped in the middle"), false)).code()
+}
+
+/// Help, version, or a wrong argument; a closed pipe is quiet.
+fn unparsed(error: &clap::Error, arguments: &[OsString]) -> u8 {
+    let _ = error.print();
+    let as_json = arguments.iter().any(|argument| argument == "--json" || argument == "-j");
+    if error.use_stderr() && as_json {
+        let message = error.kind().to_string();
+        let failure = Failure::usage(message, "standard error says more; `xdpsim --help` has all arguments");
+        let _ = stdout::print(&json::failure(&failure.messages()));
+    }
+    u8::try_from(error.exit_code()).unwrap_or(Exit::Input.code())
 }
 
 fn run(command: &Command) -> Exit {

@@ -1,11 +1,12 @@
 //! `xdpsim replay`: every capture from the scenario's start, counted and, if asked for, written.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::OnceLock;
 
 use xdpsim_core::{Batch, ChangeFailed, Ingress, Report};
 
+use super::outputs;
 use super::progress::Bar;
 use super::world::{self, Capture, World};
 use crate::capture::{CaptureError, CaptureReader, FrameTable, Progress, ReadOptions, Resolution};
@@ -40,14 +41,10 @@ pub(super) fn run(args: &ReplayArgs) -> Result<Exit, Failure> {
     if !args.quiet {
         stdout::complain(&world.warnings);
     }
+    let outs = outputs::plan(args, &world)?;
     let mut events = args.events.as_deref().map(Events::create).transpose()?;
     let mut outcome = Outcome::default();
-    for (index, capture) in world.captures.iter().enumerate() {
-        let out = args.out.as_ref().map(|dir| CapturesOptions {
-            dir: subdirectory(dir, &world.captures, index),
-            format: args.format,
-            stamp: args.stamp,
-        });
+    for (capture, out) in world.captures.iter().zip(outs) {
         replay_one(args, &world, capture, out, events.as_mut(), &mut outcome)?;
     }
     if let Some(events) = events {
@@ -56,25 +53,6 @@ pub(super) fn run(args: &ReplayArgs) -> Result<Exit, Failure> {
     outcome.judge();
     print(args, &world, &outcome)?;
     Ok(outcome.exit.unwrap_or(Exit::Fine))
-}
-
-/// With several captures each has a directory of its own, called as its file; of equal names the later
-/// ones are numbered.
-fn subdirectory(dir: &Path, captures: &[Capture], index: usize) -> PathBuf {
-    if captures.len() == 1 {
-        return dir.to_owned();
-    }
-    let name = |capture: &Capture| match capture {
-        Capture::File(path) if path != Path::new("-") => {
-            path.file_name().map_or_else(|| "capture".to_owned(), |name| name.to_string_lossy().into_owned())
-        }
-        _ => "stdin".to_owned(),
-    };
-    let own = name(&captures[index]);
-    match captures[..index].iter().filter(|capture| name(capture) == own).count() {
-        0 => dir.join(own),
-        before => dir.join(format!("{own}-{}", before + 1)),
-    }
 }
 
 /// Opens, replays and counts one capture.

@@ -24,7 +24,7 @@ struct Group {
     ingress: DevId,
     /// In the order of the walk.
     targets: Vec<(DevId, Option<ProgId>)>,
-    /// The smallest `limit` of all targets.
+    /// The smallest `limit` of all targets and of those that are excluded.
     limit_min: u32,
     /// A device twice: its copies cannot be queued target by target (BRD-11).
     duplicate: bool,
@@ -78,8 +78,10 @@ impl Group {
                 None => targets.push((entry.dev, entry.prog)),
             }
         }
-        let limits = targets.iter().map(|&(dev, _)| world.devices.get(dev).limit);
-        let limit_min = limits.min().unwrap_or(0);
+        // Whoever is excluded is compared, too: a frame too long for it is skipped for that (BRD-05).
+        let excluded = skipped.iter().filter(|(_, skip)| matches!(skip, Skip::Ingress | Skip::Upper));
+        let compared = targets.iter().map(|&(dev, _)| dev).chain(excluded.map(|&(dev, _)| dev));
+        let limit_min = compared.map(|dev| world.devices.get(dev).limit).min().unwrap_or(0);
         let mut sorted: Vec<DevId> = targets.iter().map(|&(dev, _)| dev).collect();
         sorted.sort_unstable();
         let duplicate = sorted.windows(2).any(|pair| pair[0] == pair[1]);
