@@ -10,29 +10,56 @@ use crate::workload::replay;
 /// Digests by domain and port.
 pub type Digests = Vec<Vec<u64>>;
 
-/// One step of a hash in which order counts.
-#[inline]
-fn fold(hash: u64, word: u64) -> u64 {
-    (hash ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29)
+/// A hash in which order counts, and which is the same wherever a run is cut into batches: a polynomial
+/// of the words.
+#[derive(Clone, Copy, Debug)]
+struct Digest {
+    hash: u64,
+    /// The base to the power of the number of words.
+    power: u64,
+}
+
+impl Default for Digest {
+    fn default() -> Self {
+        Self { hash: 0, power: 1 }
+    }
+}
+
+impl Digest {
+    const BASE: u64 = 0x9e37_79b9_7f4a_7c15;
+
+    #[inline]
+    fn word(&mut self, word: u64) {
+        // Spread first: frames are full of small numbers that differ little.
+        let spread = (word ^ (word >> 29)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        self.append(Self { hash: spread ^ (spread >> 32), power: Self::BASE });
+    }
+
+    /// What came later.
+    #[inline]
+    fn append(&mut self, later: Self) {
+        self.hash = self.hash.wrapping_mul(later.power).wrapping_add(later.hash);
+        self.power = self.power.wrapping_mul(later.power);
+    }
 }
 
 /// Hashes the frames of each port: number and bytes.
 #[derive(Debug, Default)]
 struct DigestSink {
-    ports: Vec<u64>,
+    ports: Vec<Digest>,
 }
 
 impl Sink for DigestSink {
     const DELIVERIES: bool = true;
 
     fn delivered(&mut self, delivery: Delivery<'_>) {
-        let hash = slot(&mut self.ports, delivery.port.0 as usize);
-        *hash = fold(*hash, delivery.frame.0);
-        *hash = fold(*hash, delivery.bytes.len() as u64);
+        let digest = slot(&mut self.ports, delivery.port.0 as usize);
+        digest.word(delivery.frame.0);
+        digest.word(delivery.bytes.len() as u64);
         for word in delivery.bytes.chunks(8) {
             let mut bytes = [0; 8];
             bytes[..word.len()].copy_from_slice(word);
-            *hash = fold(*hash, u64::from_le_bytes(bytes));
+            digest.word(u64::from_le_bytes(bytes));
         }
     }
 }
@@ -51,19 +78,18 @@ fn slot<T: Default>(list: &mut Vec<T>, index: usize) -> &mut T {
 /// If the capture is broken, which a test excludes.
 #[must_use]
 pub fn digests(plan: &Plan, capture: &[u8], settings: &Settings) -> Digests {
-    let mut all = Digests::new();
+    let mut all: Vec<Vec<Digest>> = Vec::new();
     let mut collect = |sinks: Vec<DigestSink>| {
         for (domain, sink) in sinks.into_iter().enumerate() {
             let ports = slot(&mut all, domain);
-            for (port, hash) in sink.ports.into_iter().enumerate() {
-                let total = slot(ports, port);
-                *total = fold(*total, hash);
+            for (port, later) in sink.ports.into_iter().enumerate() {
+                slot(ports, port).append(later);
             }
         }
     };
     let finished = replay(plan, capture, settings, &|_| DigestSink::default(), &mut collect);
     assert!(finished.report.is_balanced(), "a run that does not balance has no digest");
-    all
+    all.into_iter().map(|ports| ports.into_iter().map(|digest| digest.hash).collect()).collect()
 }
 
 #[cfg(test)]
@@ -71,6 +97,20 @@ mod tests {
     use super::*;
     use crate::{Traffic, Workload};
     use xdpsim_core::{Path, Timing};
+
+    #[test]
+    fn cuts_do_not_matter() {
+        let digest = |words: &[u64]| {
+            let mut digest = Digest::default();
+            words.iter().for_each(|&word| digest.word(word));
+            digest
+        };
+        let mut cut = digest(&[1, 2]);
+        cut.append(Digest::default());
+        cut.append(digest(&[3, 0, 5]));
+        assert_eq!(cut.hash, digest(&[1, 2, 3, 0, 5]).hash);
+        assert_ne!(cut.hash, digest(&[2, 1, 3, 0, 5]).hash);
+    }
 
     #[test]
     fn a_digest_knows_order_and_bytes() {

@@ -50,6 +50,11 @@ impl Store {
         self.arena.len()
     }
 
+    /// Forgets what was written last. Nobody may hold a descriptor into it.
+    pub fn truncate_arena(&mut self, len: usize) {
+        self.arena.truncate(len);
+    }
+
     /// Empties the arena. Nobody may hold a descriptor into it.
     pub fn clear_arena(&mut self) {
         self.arena.clear();
@@ -167,6 +172,21 @@ impl<'a> FrameMut<'a> {
     pub fn data(&self) -> &[u8] {
         let linear = self.linear_len() as usize;
         &self.store.bytes(self.input, *self.desc)[..linear]
+    }
+
+    /// The byte of `data` at an offset, if the linear part has one there.
+    #[inline(always)]
+    #[must_use]
+    pub fn byte(&self, offset: u32) -> Option<u8> {
+        if offset >= self.linear_len() {
+            return None;
+        }
+        let buffer = match self.desc.buffer() {
+            Desc::BATCH => self.input,
+            Desc::ARENA => &self.store.arena,
+            _ => &self.store.kept,
+        };
+        buffer.get(self.desc.off as usize + offset as usize).copied()
     }
 
     /// `data` to `data_end`, to write. The first write copies the frame.

@@ -7,6 +7,7 @@ use xdpsim_devmap::{DevId, IfIndex, ProgId, QueueId, RedirectFlags, XdpAction};
 
 use crate::batch::Desc;
 use crate::mutation::Mutations;
+use crate::program::Ctx;
 use crate::redirect::info::Note;
 use crate::redirect::{RedirectInfo, is_devmap};
 
@@ -182,14 +183,15 @@ pub(crate) enum Kind {
 
 /// A decision in 8 bytes: two frames are treated alike if their decisions are equal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(C, align(8))]
 pub(crate) struct Decision {
-    pub kind: Kind,
-    /// The [`Note`] for verdicts and ifindexes; 1 for a broadcast that excludes the ingress.
-    pub detail: u8,
-    /// The entry's program, 0 for none.
-    pub prog: u16,
     /// Device, map, ifindex or verdict.
     pub value: u32,
+    /// The entry's program, 0 for none.
+    pub prog: u16,
+    /// The [`Note`] for verdicts and ifindexes; 1 for a broadcast that excludes the ingress.
+    pub detail: u8,
+    pub kind: Kind,
 }
 
 impl Decision {
@@ -201,13 +203,13 @@ impl Decision {
         if self.prog == 0 { None } else { Some(ProgId(u32::from(self.prog))) }
     }
 
-    /// As one number, to compare.
+    /// As one number, to compare: in the order of the fields, so that it is one load.
     #[inline]
     pub fn as_u64(self) -> u64 {
-        u64::from(self.kind as u8)
-            | u64::from(self.detail) << 8
-            | u64::from(self.prog) << 16
-            | u64::from(self.value) << 32
+        u64::from(self.value)
+            | u64::from(self.prog) << 32
+            | u64::from(self.detail) << 48
+            | u64::from(self.kind as u8) << 56
     }
 }
 
@@ -237,10 +239,15 @@ impl Decided {
         }
     }
 
-    /// Records the verdict on frame `i`. XDP_REDIRECT consumes the redirect info (HLP-19). `keep_keys`:
-    /// somebody wants events.
+    /// Records the verdict on frame `i`, as its program's helper calls have left the context.
     #[inline(always)]
-    pub fn verdict(&mut self, i: usize, act: XdpAction, ri: &mut RedirectInfo, keep_keys: bool) {
+    pub fn verdict(&mut self, i: usize, act: XdpAction, ctx: &mut Ctx<'_>) {
+        self.record(i, act, ctx.ri, ctx.keep_keys);
+    }
+
+    /// The same. XDP_REDIRECT consumes the redirect info (HLP-19). `keep_keys`: somebody wants events.
+    #[inline(always)]
+    pub(crate) fn record(&mut self, i: usize, act: XdpAction, ri: &mut RedirectInfo, keep_keys: bool) {
         self.what[i] = if act == XdpAction::REDIRECT {
             if keep_keys {
                 self.keys[i] = key_of(ri);

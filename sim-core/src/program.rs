@@ -78,7 +78,7 @@ pub trait XdpProgram: Send + Sync {
         for i in 0..runs {
             ctx.begin();
             let act = self.run(ctx, &mut poll.frame(i));
-            out.verdict(i, act, ctx.ri, ctx.keep_keys);
+            out.verdict(i, act, ctx);
         }
         out.repeat_last(runs, n, ctx.keep_keys);
     }
@@ -135,9 +135,10 @@ pub struct Ctx<'a> {
 }
 
 impl Ctx<'_> {
-    /// Before each frame: what the *last* frame's helpers reported is no longer of interest.
+    /// Before each frame: what the *last* frame's helpers reported is no longer of interest. Only a
+    /// [`XdpProgram::run_poll`] of one's own needs to call it.
     #[inline(always)]
-    pub(crate) fn begin(&mut self) {
+    pub fn begin(&mut self) {
         self.ri.begin_frame();
     }
 

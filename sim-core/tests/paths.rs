@@ -11,7 +11,7 @@ use worlds::World;
 use worlds::tape::{Feed, Way};
 use xdpsim_core::PathCounts;
 
-const CASES: u32 = 60000;
+const CASES: u32 = 2000;
 
 /// Auto, then frame by frame, then as one domain that assigns frames itself, in batches of 7.
 fn same_both_ways(world: &World) -> Result<PathCounts, String> {
@@ -30,7 +30,7 @@ fn same_both_ways(world: &World) -> Result<PathCounts, String> {
 #[test]
 fn both_ways_give_the_same_and_both_are_taken() {
     let config = Config { cases: CASES, failure_persistence: None, ..Config::default() };
-    let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &[std::env::var("SEED").map_or(7, |s| s.parse().unwrap()); 32]);
+    let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &[7; 32]);
     let taken = std::cell::Cell::new(PathCounts::default());
     let outcome = TestRunner::new_with_rng(config, rng).run(&World::any(), |world| {
         let paths = same_both_ways(&world).map_err(proptest::test_runner::TestCaseError::fail)?;

@@ -18,9 +18,8 @@ impl Bar {
     pub fn new(wanted: bool, file: &str) -> Self {
         let shown = wanted && std::io::stderr().is_terminal();
         let bar = shown.then(|| {
-            let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr());
-            bar.set_prefix(file.to_owned());
-            bar
+            let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+            bar.with_style(style(false)).with_prefix(file.to_owned())
         });
         Self { bar, began: Instant::now() }
     }

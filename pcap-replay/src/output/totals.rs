@@ -66,6 +66,8 @@ impl Totals {
             if ended.examples.is_empty() {
                 ended.capture = capture;
                 ended.examples = tally.examples().iter().map(|frame| frame.0 + 1).collect();
+                // Copies of one frame that ended alike are one example.
+                ended.examples.dedup();
             }
             ended.frames += tally.frames;
             ended.bytes += tally.bytes;
@@ -139,10 +141,10 @@ mod tests {
         let done = |file: &str| CaptureDone { file: file.into(), frames: 0, error: None };
         let mut totals = Totals::default();
         totals.add(&report(&[]), done("empty"));
-        totals.add(&report(&[3, 9]), done("second"));
+        totals.add(&report(&[3, 3, 9]), done("second"));
         totals.add(&report(&[0]), done("third"));
-        let ended = Ended { frames: 3, bytes: 120, capture: 1, examples: vec![4, 10] };
+        let ended = Ended { frames: 4, bytes: 120, capture: 1, examples: vec![4, 10] };
         assert_eq!(totals.ends[&key], ended);
-        assert_eq!((totals.arrivals, totals.ended(), totals.count(Class::Passed)), (3, 3, 3));
+        assert_eq!((totals.arrivals, totals.ended(), totals.count(Class::Passed)), (4, 4, 4));
     }
 }

@@ -47,7 +47,7 @@ impl Bulk<'_> {
     }
 }
 
-/// What became of a bulk (NIC-02's contract: the first `sent` frames are the driver's, the rest is
+/// What became of a bulk (the first `sent` frames are the driver's, the rest is
 /// freed by the caller).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Xmit {

@@ -220,7 +220,7 @@ impl<S: Sink> Domain<S> {
         self.cpus[cpu].ledger.end(dev, None, fate, 1, u64::from(desc.len), |_| no);
         if S::STORY {
             let step = crate::story::Step::End { fate, egress: None, errno: fate.errno() };
-            let at = crate::trace::Stamp { time: self.now, trigger: no, cpu: cpu as u16 };
+            let at = crate::trace::Stamp { time: self.now, trigger: no, cpu: self.cpus[cpu].id.0 };
             self.sink.step(at, no, step);
         }
     }

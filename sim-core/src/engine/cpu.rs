@@ -77,6 +77,8 @@ pub(crate) struct Cpu {
     pub programs: Vec<Option<Box<dyn XdpProgram>>>,
     pub current_prog: Option<ProgId>,
     pub random: Random,
+    /// Devmap programs draw from a stream of their own: when they run depends on the path.
+    pub entry_random: Random,
     pub log: Vec<HelperCall>,
     /// `softnet_data.poll_list`.
     pub poll_list: VecDeque<NapiId>,
@@ -112,6 +114,7 @@ impl Cpu {
             programs: programs.iter().map(own).collect(),
             current_prog: None,
             random: Random::new(seed, id),
+            entry_random: Random::new(!seed, id),
             log: Vec::new(),
             poll_list: VecDeque::new(),
             spare_list: VecDeque::new(),

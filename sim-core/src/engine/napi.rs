@@ -98,7 +98,7 @@ impl Cpu {
         if S::STORY {
             self.tell_verdict(env, slot as u8, act);
         }
-        self.decided.verdict(slot, act, &mut self.ri, S::EVENTS);
+        self.decided.record(slot, act, &mut self.ri, S::EVENTS);
     }
 
     /// What the driver does with a verdict.

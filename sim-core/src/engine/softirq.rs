@@ -54,8 +54,7 @@ impl<S: Sink> Domain<S> {
         env.stamp.cpu = cpu.id.0;
         let mut i = from;
         while batch.is_alone(i, clock)
-            && cpu.poll_list.is_empty()
-            && env.store.arena_len() < Store::WORTH_A_LOOK
+            && (i == from || (cpu.poll_list.is_empty() && env.store.arena_len() < Store::WORTH_A_LOOK))
         {
             clock = clock.max(batch.stamps[i]);
             (env.stamp.time, env.stamp.trigger) = (clock, FrameNo(batch.first.0 + i as u64));

@@ -92,7 +92,7 @@ impl RedirectMapBy {
             KeySource::IngressIfindex => u64::from(ctx.ingress_ifindex.0),
             KeySource::RxQueueIndex => u64::from(ctx.rx_queue_index.0),
             KeySource::FrameByte { offset, modulo } => {
-                let byte = frame.data().get(offset as usize).copied().unwrap_or(0);
+                let byte = frame.byte(offset).unwrap_or(0);
                 u64::from(u32::from(byte) % modulo.max(1))
             }
         }

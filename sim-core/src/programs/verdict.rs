@@ -26,8 +26,9 @@ impl XdpProgram for Verdict {
         self.action
     }
 
+    /// Without a helper call a redirect depends on what earlier frames left behind (HLP-21).
     fn is_uniform(&self) -> bool {
-        true
+        self.action != XdpAction::REDIRECT
     }
 
     fn clone_box(&self) -> Box<dyn XdpProgram> {

@@ -45,6 +45,7 @@ impl Cpu {
         kept.n = 0;
         let Some(mut program) = self.take_program(env, prog) else { return };
         let slots = self.queues[dev.0 as usize].clone();
+        std::mem::swap(&mut self.random, &mut self.entry_random);
         for &slot in slots.slots() {
             let mut desc = self.poll.desc(slot);
             let size = env.world.profile.page_size;
@@ -72,6 +73,7 @@ impl Cpu {
                 }
             }
         }
+        std::mem::swap(&mut self.random, &mut self.entry_random);
         self.put_program(env, prog, program);
     }
 

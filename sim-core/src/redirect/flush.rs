@@ -40,10 +40,15 @@ impl Cpu {
         let (sent, offered, err) = match queue.prog() {
             Some(prog) => {
                 let mut kept = std::mem::take(&mut self.kept);
+                let written = env.store.arena_len();
                 self.run_devmap_prog(env, dev, prog, &mut kept);
                 let xmit = self.xmit_kept(env, dev, &kept, flush);
                 let offered = kept.n;
                 self.kept = kept;
+                if !env.world.devices.get(dev).is_veth() && !env.mutated(Mutations::CLONES_SHARE_BYTES) {
+                    // Nobody but a ring keeps what the program wrote.
+                    env.store.truncate_arena(written);
+                }
                 (xmit.sent, offered, xmit.err)
             }
             None => {

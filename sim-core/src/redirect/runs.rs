@@ -110,6 +110,7 @@ impl Cpu {
                 _ => i + 1,
             };
             let taken = match decision.kind {
+                Kind::Device if plain && end - i == 1 => self.unicast_one(env, decision, i),
                 Kind::Device if plain => self.unicast_run(env, decision, i, end),
                 Kind::Broadcast if plain => self.broadcast_run(env, decision, i, end),
                 _ => false,
@@ -133,6 +134,25 @@ impl Cpu {
             end += 1;
         }
         end
+    }
+
+    /// One frame to a device. `false`: not legal, nothing done.
+    #[inline]
+    fn unicast_one<S: Sink>(&mut self, env: &mut Env<'_, S>, decision: Decision, slot: usize) -> bool {
+        let dev = DevId(decision.value);
+        let len = self.poll.desc(slot as u8).len;
+        if len >= env.world.devices.get(dev).limit && !env.mutated(Mutations::FAST_IGNORES_LENGTH) {
+            return false;
+        }
+        if self.queues[dev.0 as usize].is_full() {
+            self.bq_xmit_all(env, dev, false);
+        }
+        self.list(dev, self.poll.dev, decision.prog(), env.world.profile.mutations);
+        self.queues[dev.0 as usize].push(slot as u8, len);
+        self.trace_run(env, decision, slot, 1);
+        self.done.redirect_ok += 1;
+        self.paths.unicast_runs += 1;
+        true
     }
 
     /// Frames to one device with one program. `false`: not legal, nothing done.
@@ -230,13 +250,16 @@ impl Cpu {
     #[inline]
     fn push_to_all<S: Sink>(
         &mut self,
-        env: &Env<'_, S>,
+        env: &mut Env<'_, S>,
         targets: &[(DevId, Option<ProgId>)],
         from: usize,
         count: usize,
     ) {
         let bytes = self.poll.bytes(from, from + count);
         for &(dev, prog) in targets {
+            if env.mutated(Mutations::FAST_IGNORES_DUPLICATES) && self.queues[dev.0 as usize].room() < count {
+                self.bq_xmit_all(env, dev, false);
+            }
             self.list(dev, self.poll.dev, prog, env.world.profile.mutations);
             self.queues[dev.0 as usize].push_run(from, count, bytes);
         }

@@ -11,9 +11,10 @@ mod programs;
 
 use xdpsim_devmap::{DevId, Errno, MapId, ProgId, ProgInfo};
 
+use crate::driver::ptr_ring::VETH_RING_SIZE;
 use crate::engine::env::World;
 use crate::program::{Effects, Sharing, XdpProgram};
-use crate::scenario::{PeerSpec, PortKind, Scenario};
+use crate::scenario::{Action, PeerSpec, PortKind, Scenario};
 
 pub(crate) use devices::FirstIfIndex;
 pub(crate) use maps::apply_update;
@@ -79,6 +80,10 @@ pub mod limits {
     pub const PORTS: usize = 1024;
     /// Receive queues of a port.
     pub const QUEUES: u16 = 256;
+    /// Receive queues of all ports and far ends together.
+    pub const QUEUES_TOTAL: u64 = 4096;
+    /// Bytes that all veth rings together could hold: 256 frames of the largest mtu in each.
+    pub const RING_BYTES: u64 = 2 << 30;
     /// Programs; their ids fit 16 bits.
     pub const PROGRAMS: usize = 4096;
     /// Entries of all maps that are there at the start.
@@ -114,6 +119,42 @@ fn check_ranges(scenario: &Scenario) -> Result<(), BuildError> {
         if port.queue_cpus.iter().any(|cpu| cpu.0 >= scenario.cpus) {
             return range("queue_cpus", &port.name, format!("there are {} CPUs", scenario.cpus));
         }
+    }
+    check_totals(scenario)
+}
+
+/// Products of numbers that are fine one by one.
+fn check_totals(scenario: &Scenario) -> Result<(), BuildError> {
+    let changed_mtu = scenario.changes.iter().filter_map(|change| match change.action {
+        Action::SetMtu { mtu, .. } => Some(mtu),
+        _ => None,
+    });
+    let changed_mtu = changed_mtu.max().unwrap_or(0);
+    let (mut queues, mut ring_bytes) = (0, 0);
+    for port in &scenario.ports {
+        queues += u64::from(port.queues);
+        let PortKind::Veth { peer, .. } = &port.kind else { continue };
+        let mut end = |rings: u16, mtu: u32| {
+            let frame = u64::from(mtu.max(changed_mtu)) + 18;
+            ring_bytes += u64::from(rings) * VETH_RING_SIZE as u64 * frame;
+        };
+        end(port.queues, port.mtu.unwrap_or(1500));
+        if let PeerSpec::FarEnd { queues: far, mtu, .. } = *peer {
+            queues += u64::from(far);
+            end(far, mtu);
+        }
+    }
+    let range = |what, problem| Err(BuildError::Range { what, name: "scenario".to_owned(), problem });
+    if queues > limits::QUEUES_TOTAL {
+        return range("queues", format!("{queues} in all; at most {}", limits::QUEUES_TOTAL));
+    }
+    if ring_bytes > limits::RING_BYTES {
+        let problem = format!(
+            "the rings of its veths could hold {ring_bytes} bytes, at most {}: fewer of them, fewer queues, or \
+             a smaller mtu",
+            limits::RING_BYTES
+        );
+        return range("rings", problem);
     }
     Ok(())
 }

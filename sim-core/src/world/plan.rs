@@ -36,6 +36,8 @@ pub struct Plan {
     faults: Faults,
     /// For each domain, its CPUs.
     domains: Vec<Vec<CpuId>>,
+    /// For each CPU, its domain.
+    domain_of_cpu: Vec<usize>,
     steering: Vec<RxQueues>,
     queue_cpus: Vec<Vec<CpuId>>,
 }
@@ -85,8 +87,22 @@ impl Plan {
         });
         let steering = steering.collect();
         let domains = partition(&world, scenario, &faults);
+        let mut domain_of_cpu = vec![0; usize::from(scenario.cpus)];
+        for (index, cpus) in domains.iter().enumerate() {
+            cpus.iter().for_each(|cpu| domain_of_cpu[usize::from(cpu.0)] = index);
+        }
         let ports = scenario.ports.len();
-        Ok(Self { scenario: scenario.clone(), world, ports, changes, faults, domains, steering, queue_cpus })
+        Ok(Self {
+            scenario: scenario.clone(),
+            world,
+            ports,
+            changes,
+            faults,
+            domains,
+            domain_of_cpu,
+            steering,
+            queue_cpus,
+        })
     }
 
     /// How many domains: the most threads that can be of use.
@@ -141,7 +157,7 @@ impl Plan {
     #[must_use]
     pub fn domain_of(&self, dev: DevId, queue: QueueId) -> usize {
         let cpu = self.queue_cpus[dev.0 as usize][usize::from(queue.0)];
-        self.domains.iter().position(|cpus| cpus.contains(&cpu)).unwrap_or(0)
+        self.domain_of_cpu[usize::from(cpu.0)]
     }
 
     /// Builds one domain. Call it on the thread that will run it.

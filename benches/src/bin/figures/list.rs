@@ -42,7 +42,7 @@ pub fn all() -> Vec<(Case, Vec<Target>)> {
     let imix = |workload| Case::new(Traffic::Imix, workload);
     let mut list = vec![
         (one, vec![OfRead(30.0)]),
-        (per_frame, vec![OfRead(30.0)]),
+        (per_frame, vec![]),
         (random, vec![OfRead(15.0)]),
         (bc8, vec![OfRead(17.0), Copies(250.0)]),
         (bc32, vec![OfRead(8.0), Copies(400.0)]),
@@ -53,7 +53,7 @@ pub fn all() -> Vec<(Case, Vec<Target>)> {
         (imix(Workload::UnicastPerFrame), vec![]),
         (imix(Workload::Broadcast(8)), vec![]),
         (one.polls_of_one(), vec![Frames(25.0)]),
-        (per_frame.polls_of_one(), vec![Frames(25.0)]),
+        (per_frame.polls_of_one(), vec![]),
         (bc8.polls_of_one(), vec![]),
         (one.frame_by_frame(), vec![]),
         (random.frame_by_frame(), vec![]),

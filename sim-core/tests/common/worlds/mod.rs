@@ -116,9 +116,8 @@ fn map_of(n: usize) -> impl Strategy<Value = MapDraw> {
     let keys = Just((0..KEYS).collect::<Vec<_>>()).prop_shuffle();
     let each_once = Just((0..n).collect::<Vec<_>>()).prop_shuffle();
     let some = prop::collection::vec((0..n, program.clone()), 0..12);
-    let distinct = (each_once, 1..=n, prop::collection::vec(program, n)).prop_map(|(ports, used, programs)| {
-        ports.into_iter().zip(programs).take(used).collect::<Vec<_>>()
-    });
+    let distinct = (each_once, 1..=n, prop::collection::vec(program, n))
+        .prop_map(|(ports, used, programs)| ports.into_iter().zip(programs).take(used).collect::<Vec<_>>());
     (any::<bool>(), keys, prop_oneof![3 => distinct, 2 => some]).prop_map(|(hash, keys, targets)| {
         let entries = keys.into_iter().zip(targets).map(|(key, (port, program))| (key, port, program));
         MapDraw { hash, entries: entries.collect() }
@@ -161,4 +160,3 @@ fn change(n: usize) -> impl Strategy<Value = Change> {
     ];
     (at, action).prop_map(|(at, action)| Change { at, action })
 }
-

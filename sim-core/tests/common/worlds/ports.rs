@@ -23,10 +23,20 @@ pub struct PortDraw {
 #[derive(Clone, Debug)]
 enum Sort {
     Ideal,
-    Nic { rate: Option<u64>, ring: u32 },
-    Far { mtu: u32, gro: bool, up: bool, xdp: bool },
+    Nic {
+        rate: Option<u64>,
+        ring: u32,
+    },
+    Far {
+        mtu: u32,
+        gro: bool,
+        up: bool,
+        xdp: bool,
+    },
     /// One end of a pair; the next port is the other.
-    Pair { gro: bool },
+    Pair {
+        gro: bool,
+    },
     Upper,
 }
 

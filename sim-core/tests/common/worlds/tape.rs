@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use xdpsim_core::driver::veth::VethCounters;
 use xdpsim_core::redirect::RedirectInfo;
 use xdpsim_core::{
-    Batch, ChangeFailed, CpuId, Delivery, Desc, DevId, Domain, Event, FrameNo, Ingress, Nanos, Path, PathCounts,
-    Plan, Report, Sink, Stamp, Steered,
+    Batch, ChangeFailed, CpuId, Delivery, Desc, DevId, Domain, Event, FrameNo, Ingress, Nanos, Path,
+    PathCounts, Plan, Report, Sink, Stamp, Steered,
 };
 
 use super::{World, port_name};
@@ -32,7 +32,8 @@ pub enum Feed {
 }
 
 impl Way {
-    pub const AUTO: Self = Self { path: Path::Auto, batch: usize::MAX, feed: Feed::Steered, backwards: false };
+    pub const AUTO: Self =
+        Self { path: Path::Auto, batch: usize::MAX, feed: Feed::Steered, backwards: false };
     pub const FRAMES: Self = Self { path: Path::FrameByFrame, ..Self::AUTO };
 }
 

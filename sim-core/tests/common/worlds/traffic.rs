@@ -31,7 +31,8 @@ const FRAMES_MAX: usize = 200;
 /// Groups on the first port, some on others.
 pub fn any(n: usize) -> impl Strategy<Value = Vec<Arrival>> {
     let port = prop_oneof![5 => Just(0), 1 => 0..n];
-    let count = prop_oneof![3 => Just(1usize), 3 => 2..16usize, 3 => 16..40usize, 2 => Just(64), 1 => 65..130usize];
+    let count =
+        prop_oneof![3 => Just(1usize), 3 => 2..16usize, 3 => 16..40usize, 2 => Just(64), 1 => 65..130usize];
     let head = prop_oneof![
         12 => Just(None),
         1 => prop::sample::select(vec![0u16, 39, 40, 300]).prop_map(Some),
@@ -79,6 +80,7 @@ fn add_group(mut arrivals: Vec<Arrival>, group: Group) -> Vec<Arrival> {
 
 /// Polls of one, the way that most captures look.
 fn one_by_one((lengths, gap): (Vec<u32>, u64)) -> Vec<Arrival> {
-    let arrival = |(i, len)| Arrival { port: 0, at: Nanos(1 + i as u64 * gap), len, mark: i as u8 % 12, head: None };
+    let arrival =
+        |(i, len)| Arrival { port: 0, at: Nanos(1 + i as u64 * gap), len, mark: i as u8 % 12, head: None };
     lengths.into_iter().enumerate().map(arrival).collect()
 }
