@@ -6,6 +6,7 @@ pub mod nic;
 pub mod ptr_ring;
 pub mod veth;
 
+use bitflags::bitflags;
 use xdpsim_devmap::Errno;
 
 use crate::batch::Desc;
@@ -14,6 +15,24 @@ use crate::poll::POLL_SLOTS;
 use crate::time::Nanos;
 use nic::TxRing;
 use veth::VethEnd;
+
+bitflags! {
+    /// Flags of `ndo_xdp_xmit()`.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+    pub struct XmitFlags: u32 {
+        /// XDP_XMIT_FLUSH: nothing more comes in this poll, tell the other side.
+        const FLUSH = 1;
+    }
+}
+
+impl XmitFlags {
+    /// FLUSH or nothing.
+    #[inline]
+    #[must_use]
+    pub fn flush(flush: bool) -> Self {
+        if flush { Self::FLUSH } else { Self::empty() }
+    }
+}
 
 /// What a bulk of frames looks like to a driver: slots of a table.
 #[derive(Clone, Copy)]
@@ -92,7 +111,7 @@ impl Xmit {
 /// A driver that a crate above brings along: netkit, sockets, tests.
 pub trait Driver: Send {
     /// `ndo_xdp_xmit()`: takes frames from the first on, as many as it can.
-    fn xmit(&mut self, bulk: Bulk<'_>, flush: bool, now: Nanos) -> Xmit;
+    fn xmit(&mut self, bulk: Bulk<'_>, flags: XmitFlags, now: Nanos) -> Xmit;
 
     /// A copy in the same state.
     fn clone_box(&self) -> Box<dyn Driver>;

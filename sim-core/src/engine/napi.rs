@@ -8,7 +8,7 @@ use super::cpu::Cpu;
 use super::env::Env;
 use super::softirq::NapiId;
 use crate::driver::veth::{By, Waiting};
-use crate::driver::{Bulk, DriverState};
+use crate::driver::{Bulk, DriverState, XmitFlags};
 use crate::fate::Fate;
 use crate::frame::FrameMut;
 use crate::mutation::Mutations;
@@ -153,7 +153,7 @@ impl Cpu {
     fn tx_flush<S: Sink>(&mut self, env: &mut Env<'_, S>) {
         let dev = self.poll.dev;
         let bulk = Bulk { slots: self.tx_queue.slots(), table: self.poll.table() };
-        let xmit = env.ndo_xdp_xmit(self.id, dev, bulk, dev, By::Tx, false, &mut self.poll_list);
+        let xmit = env.ndo_xdp_xmit(self.id, dev, bulk, dev, By::Tx, XmitFlags::empty(), &mut self.poll_list);
         if S::STORY {
             env.tell_xmit(dev, bulk, &xmit, false);
         }

@@ -2,13 +2,13 @@
 
 use std::collections::VecDeque;
 
-use xdpsim_devmap::{CpuId, DevId, QueueId};
+use xdpsim_devmap::{CpuId, DevId, Errno, QueueId};
 
 use super::env::Env;
 use super::softirq::NapiId;
 use crate::batch::Desc;
 use crate::driver::veth::{By, no_napi};
-use crate::driver::{Bulk, DriverState, Xmit};
+use crate::driver::{Bulk, DriverState, Xmit, XmitFlags};
 use crate::fate::Fate;
 use crate::ledger::Ledger;
 use crate::mutation::Mutations;
@@ -34,17 +34,17 @@ impl<S: Sink> Env<'_, S> {
         bulk: Bulk<'_>,
         from: DevId,
         by: By,
-        flush: bool,
+        flags: XmitFlags,
         poll_list: &mut VecDeque<NapiId>,
     ) -> Xmit {
         match self.faults.xmit(dev) {
             None | Some(FaultKind::Clone | FaultKind::Convert) => {
-                self.driver_xmit(cpu, dev, bulk, from, by, flush, poll_list)
+                self.driver_xmit(cpu, dev, bulk, from, by, flags, poll_list)
             }
             Some(FaultKind::XmitShort(most)) => {
                 // What the driver takes it really has: only the rest is as the plan says.
                 let cut = Bulk { slots: &bulk.slots[..bulk.len().min(usize::from(most))], ..bulk };
-                let xmit = self.driver_xmit(cpu, dev, cut, from, by, flush, poll_list);
+                let xmit = self.driver_xmit(cpu, dev, cut, from, by, flags, poll_list);
                 if xmit.sent < cut.len() { xmit } else { Xmit::some(xmit.sent, Fate::DriverShort) }
             }
             Some(FaultKind::Xmit(errno)) => Xmit::failed(errno, Fate::DriverFault),
@@ -60,15 +60,15 @@ impl<S: Sink> Env<'_, S> {
         bulk: Bulk<'_>,
         from: DevId,
         by: By,
-        flush: bool,
+        flags: XmitFlags,
         poll_list: &mut VecDeque<NapiId>,
     ) -> Xmit {
         match &mut self.drivers[dev.0 as usize] {
             DriverState::Ideal => Xmit::all(bulk.len()),
             DriverState::Nic(ring) => ring.xmit(bulk, self.stamp.time),
-            DriverState::Veth(_) => self.veth_xdp_xmit(cpu, dev, bulk, from, by, flush, poll_list),
+            DriverState::Veth(_) => self.veth_xdp_xmit(cpu, dev, bulk, from, by, flags, poll_list),
             DriverState::None => Xmit::some(0, Fate::DeviceGone),
-            DriverState::Custom(driver) => driver.xmit(bulk, flush, self.stamp.time).within(bulk.len()),
+            DriverState::Custom(driver) => driver.xmit(bulk, flags, self.stamp.time).within(bulk.len()),
         }
     }
 
@@ -81,9 +81,12 @@ impl<S: Sink> Env<'_, S> {
         bulk: Bulk<'_>,
         from: DevId,
         by: By,
-        flush: bool,
+        flags: XmitFlags,
         poll_list: &mut VecDeque<NapiId>,
     ) -> Xmit {
+        if !XmitFlags::all().contains(flags) {
+            return Xmit::failed(Errno::EINVAL, Fate::DriverFault);
+        }
         let world = self.world;
         let Kind::Veth { peer, .. } = world.devices.get(dev).kind else { return no_napi() };
         let end = world.devices.get(peer);
@@ -98,7 +101,7 @@ impl<S: Sink> Env<'_, S> {
         let queue = rx.select_rxq(cpu);
         let rq = &mut rx.rq[queue];
         let xmit = rq.take(bulk, from.0, by, len_max, mutations);
-        if flush && !rq.notify_masked {
+        if flags.contains(XmitFlags::FLUSH) && !rq.notify_masked {
             rq.notify_masked = true;
             poll_list.push_back(NapiId { dev: peer, queue: QueueId(queue as u16) });
         }
@@ -245,5 +248,36 @@ impl<S: Sink> Env<'_, S> {
     pub fn tell_end(&mut self, desc: Desc, egress: Option<DevId>, fate: Fate) {
         let step = Step::End { fate, egress, errno: fate.errno() };
         self.sink.step(self.stamp, self.arrivals.number(desc), step);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::domain::{Feed, Timing};
+    use crate::poll::POLL_SLOTS;
+    use crate::scenario::{PeerSpec, PortKind, PortSpec, Scenario};
+    use crate::sink::NullSink;
+    use crate::{FrameNo, Plan};
+
+    /// Nobody in the model passes such flags, but a driver does not know that.
+    /// Rule: DRV-03.a
+    #[test]
+    fn veth_refuses_flags_that_it_does_not_know() {
+        let peer = PeerSpec::FarEnd { mtu: 1500, gro: true, xdp: false, up: true, queues: 1 };
+        let ports = vec![PortSpec::new("veth", PortKind::Veth { peer, gro: false })];
+        let plan = Plan::new(&Scenario { ports, ..Scenario::default() }).expect("builds");
+        let mut domain = plan.domain(0, Timing::Capture, true, NullSink);
+        let feed = Feed { bytes: &[0; 60], first: FrameNo(0), latest: FrameNo(0), stamps: &[] };
+        let (mut env, _, _) = domain.split(&feed);
+        let table = [Desc::arrived(0, 60, FrameNo(0)); POLL_SLOTS];
+        let bulk = Bulk { slots: &[0], table: &table };
+        let mut xmit = |flags| {
+            let flags = XmitFlags::from_bits_retain(flags);
+            env.ndo_xdp_xmit(CpuId(0), DevId(0), bulk, DevId(0), By::Xmit, flags, &mut VecDeque::new())
+        };
+        assert_eq!(xmit(2).err, Some(Errno::EINVAL));
+        assert_eq!(xmit(3).sent, 0);
+        assert_eq!((xmit(1).sent, xmit(0).sent), (1, 1));
     }
 }

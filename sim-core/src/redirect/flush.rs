@@ -9,7 +9,7 @@ use xdpsim_devmap::DevId;
 
 use super::devmap_prog::Kept;
 use crate::driver::veth::By;
-use crate::driver::{Bulk, Xmit};
+use crate::driver::{Bulk, Xmit, XmitFlags};
 use crate::engine::cpu::Cpu;
 use crate::engine::env::Env;
 use crate::mutation::Mutations;
@@ -79,7 +79,8 @@ impl Cpu {
             env.sent(&mut self.ledger, dev, queue.dev_rx, bulk, bulk.len(), bytes);
             return Xmit::all(bulk.len());
         }
-        let xmit = env.ndo_xdp_xmit(self.id, dev, bulk, queue.dev_rx, By::Xmit, flush, &mut self.poll_list);
+        let flags = XmitFlags::flush(flush);
+        let xmit = env.ndo_xdp_xmit(self.id, dev, bulk, queue.dev_rx, By::Xmit, flags, &mut self.poll_list);
         if S::STORY {
             env.tell_xmit(dev, bulk, &xmit, flush);
         }
@@ -101,7 +102,8 @@ impl Cpu {
         }
         let from = self.queues[dev.0 as usize].dev_rx;
         let bulk = Bulk { slots: &KEPT_SLOTS[..kept.n], table: &kept.table };
-        let xmit = env.ndo_xdp_xmit(self.id, dev, bulk, from, By::Xmit, flush, &mut self.poll_list);
+        let flags = XmitFlags::flush(flush);
+        let xmit = env.ndo_xdp_xmit(self.id, dev, bulk, from, By::Xmit, flags, &mut self.poll_list);
         if S::STORY {
             env.tell_xmit(dev, bulk, &xmit, flush);
         }

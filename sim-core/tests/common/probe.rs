@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
 
-use xdpsim_core::driver::{Bulk, Driver, Xmit};
+use xdpsim_core::driver::{Bulk, Driver, Xmit, XmitFlags};
 use xdpsim_core::lab::{Lab, Run};
 use xdpsim_core::scenario::{MapSpec, PeerSpec, PortKind, PortSpec};
 use xdpsim_core::{
@@ -89,7 +89,8 @@ impl Answers {
 }
 
 impl Driver for Answers {
-    fn xmit(&mut self, bulk: Bulk<'_>, flush: bool, _: Nanos) -> Xmit {
+    fn xmit(&mut self, bulk: Bulk<'_>, flags: XmitFlags, _: Nanos) -> Xmit {
+        let flush = flags.contains(XmitFlags::FLUSH);
         self.calls.lock().expect("nobody panicked").push((bulk.len(), flush));
         self.answers.pop_front().unwrap_or(Xmit::all(bulk.len()))
     }

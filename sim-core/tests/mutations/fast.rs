@@ -94,6 +94,10 @@ fn a_port_goes_down_between_two_polls(profile: Profile) -> Verdict {
 /// ENQ-03: b has some frames already when the broadcasts begin.
 fn queues_of_different_levels(profile: Profile) -> Verdict {
     let mut scenario = bench(profile);
-    script(&mut scenario, "a", [vec![to_key("map", 2, 0); 9], vec![to_key("map", 0, BROADCAST); 40]].concat());
+    script(
+        &mut scenario,
+        "a",
+        [vec![to_key("map", 2, 0); 9], vec![to_key("map", 0, BROADCAST); 40]].concat(),
+    );
     compare(&scenario, &[&[60; 49]])
 }
