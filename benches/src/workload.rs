@@ -12,6 +12,13 @@ use xdpsim_core::{DevId, MapKind, Path, Plan, RedirectFlags, Scenario, Sink};
 /// Bytes of a batch when a capture is scanned in place.
 pub const WINDOW: usize = 128 << 10;
 
+/// The same where threads have to wait for each other at the end of each batch.
+const EPOCH_WINDOW: usize = 1 << 20;
+
+fn window_of(plan: &Plan) -> usize {
+    if plan.domains() > 1 { EPOCH_WINDOW } else { WINDOW }
+}
+
 /// The frames.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Traffic {
@@ -163,7 +170,7 @@ pub fn replay<S: Sink + Send>(
     make_sink: &(dyn Fn(usize) -> S + Sync),
     collect: &mut dyn FnMut(Vec<S>),
 ) -> Finished {
-    let mut source = MemorySource::new(capture, WINDOW).expect("a capture");
+    let mut source = MemorySource::new(capture, window_of(plan)).expect("a capture");
     let mut collect = |sinks, _| {
         collect(sinks);
         Ok::<(), Infallible>(())

@@ -225,6 +225,49 @@ fn the_books_balance_in_json() {
 }
 
 #[test]
+fn a_named_veth_pair_delivers_on_one_side_and_receives_on_the_other() {
+    let folder = Folder::new();
+    folder.write("pair.toml", PAIR).capture("in.pcap", &[60, 61, 62], 1_000);
+    let json: Value =
+        serde_json::from_str(&folder.run("replay pair.toml in.pcap in.pcap --json").fine()).expect("JSON");
+    let keys = ["received", "received_bytes", "delivered", "bytes", "passed"];
+    let port = |i: usize| keys.map(|key| json["ports"][i][key].as_u64().expect("a number"));
+    assert_eq!(port(0), [6, 366, 0, 0, 0], "eth0");
+    assert_eq!(port(1), [0, 0, 6, 366, 0], "left");
+    assert_eq!(port(2), [6, 366, 0, 0, 6], "right");
+    assert_eq!(json["hops"], 6);
+    let table = folder.run("replay pair.toml in.pcap").fine();
+    let row = |name: &str| {
+        let line = table.lines().find(|line| line.starts_with(name)).expect("a row");
+        line.split_whitespace().skip(3).map(str::to_owned).collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!([row("left"), row("right")], ["- 3 183 - -", "3 - - 3 -"], "{table}");
+}
+
+/// A redirect into a pair whose ends both are ports.
+const PAIR: &str = r#"
+[[port]]
+name = "eth0"
+xdp = "forward"
+
+[[port]]
+name = "left"
+kind = "veth"
+peer = "right"
+
+[[port]]
+name = "right"
+kind = "veth"
+gro = true
+peer = "left"
+
+[[program]]
+name = "forward"
+kind = "redirect"
+port = "left"
+"#;
+
+#[test]
 fn a_capture_comes_through_a_pipe_as_well() {
     let folder = Folder::new();
     folder.capture("in.pcap", &[60; 5], 1_000);

@@ -219,8 +219,7 @@ impl Skip {
     pub fn rule(self) -> RuleId {
         match self {
             Self::NoXmit | Self::NoSg | Self::Down | Self::TooLong => rule::BRD_05,
-            Self::Ingress => rule::BRD_01,
-            Self::Upper => rule::BRD_08,
+            Self::Ingress | Self::Upper => rule::BRD_08,
         }
     }
 }

@@ -85,9 +85,9 @@ pub struct Ledger {
     pub arrival_bytes: u64,
     /// Clones that broadcasts made.
     pub clones: u64,
-    /// Frames that moved on from one port to another over a veth pair; not an end.
-    pub hops: u64,
     ingress: Vec<Ingress>,
+    /// Frames and bytes that moved on over a veth pair, by the port that they left; not an end.
+    hops: Vec<(u64, u64)>,
     driver_faults: BTreeMap<(DevId, DevId, Errno), Tally>,
     skipped: BTreeMap<(DevId, DevId, Skip), u64>,
     off: bool,
@@ -97,7 +97,12 @@ impl Ledger {
     /// Books for this many devices. Switched off (for measuring what they cost) they stay empty.
     #[must_use]
     pub fn new(devices: usize, on: bool) -> Self {
-        Self { ingress: vec![Ingress::default(); devices], off: !on, ..Self::default() }
+        Self {
+            ingress: vec![Ingress::default(); devices],
+            hops: vec![(0, 0); devices],
+            off: !on,
+            ..Self::default()
+        }
     }
 
     /// Frames came in.
@@ -105,6 +110,14 @@ impl Ledger {
     pub fn arrived(&mut self, frames: u64, bytes: u64) {
         self.arrivals += frames;
         self.arrival_bytes += bytes;
+    }
+
+    /// Frames left by a veth port and were polled at the scenario port behind it.
+    #[inline]
+    pub fn hopped(&mut self, egress: DevId, frames: u64, bytes: u64) {
+        let (all_frames, all_bytes) = &mut self.hops[egress.0 as usize];
+        *all_frames += frames;
+        *all_bytes += bytes;
     }
 
     /// A bulk ended alike. `frame` gives the number of its i-th frame.
@@ -177,6 +190,12 @@ impl Ledger {
     /// Every target that was left out: ingress, target, why, by how many broadcasts.
     pub fn skips(&self) -> impl Iterator<Item = (DevId, DevId, Skip, u64)> + '_ {
         self.skipped.iter().map(|(&(ingress, target, skip), &frames)| (ingress, target, skip, frames))
+    }
+
+    /// The ports over which frames moved on: port, frames, bytes.
+    pub fn hops(&self) -> impl Iterator<Item = (DevId, u64, u64)> + '_ {
+        let used = self.hops.iter().enumerate().filter(|(_, hops)| hops.0 > 0);
+        used.map(|(port, &(frames, bytes))| (DevId(port as u32), frames, bytes))
     }
 
     /// The sum of all fates; equals arrivals + clones when nothing is under way (LAW-01).

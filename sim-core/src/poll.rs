@@ -86,6 +86,12 @@ impl Poll {
     /// Sums and maxima, once no length changes any more.
     #[inline]
     pub(crate) fn measure(&mut self) {
+        if let [one] = self.desc[..self.n] {
+            (self.bytes_before[0], self.bytes_before[1]) = (0, one.len);
+            (self.len_max, self.any_frags) = (one.len, one.has_frags());
+            self.odd_heads = one.head != Desc::HEADROOM;
+            return;
+        }
         let (mut sum, mut longest, mut bufs, mut odd) = (0u32, 0u32, 0u8, 0u16);
         for (desc, before) in self.desc[..self.n].iter().zip(self.bytes_before.iter_mut()) {
             *before = sum;

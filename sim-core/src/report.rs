@@ -49,6 +49,8 @@ pub struct Report {
     pub clones: u64,
     /// Frames that were polled from a veth ring on their way on.
     pub hops: u64,
+    /// The same by the port that they left: frames and bytes.
+    pub hops_by_port: BTreeMap<String, (u64, u64)>,
     /// How frames ended.
     pub ends: BTreeMap<EndKey, Tally>,
     /// Targets that broadcasts left out, with the number of broadcasts.
@@ -63,7 +65,10 @@ impl Report {
             self.arrivals += ledger.arrivals;
             self.arrival_bytes += ledger.arrival_bytes;
             self.clones += ledger.clones;
-            self.hops += ledger.hops;
+            for (port, frames, bytes) in ledger.hops() {
+                self.hops += frames;
+                add(&mut self.hops_by_port, &name(port), (frames, bytes));
+            }
             for (ingress, egress, fate, errno, tally) in ledger.ends() {
                 let key = EndKey { ingress: name(ingress), egress: egress.map(name), fate, errno };
                 self.ends.entry(key).or_default().merge(tally);
@@ -81,6 +86,9 @@ impl Report {
         self.arrival_bytes += other.arrival_bytes;
         self.clones += other.clones;
         self.hops += other.hops;
+        for (port, &hops) in &other.hops_by_port {
+            add(&mut self.hops_by_port, port, hops);
+        }
         for (key, tally) in &other.ends {
             self.ends.entry(key.clone()).or_default().merge(tally);
         }
@@ -95,7 +103,7 @@ impl Report {
         self.ends.iter().filter(|(key, _)| key.fate == fate).map(|(_, tally)| tally.frames).sum()
     }
 
-    /// Frames and bytes that left by a port.
+    /// Frames and bytes that left by a port for good; those that went on are in `hops_by_port`.
     #[must_use]
     pub fn delivered(&self, port: &str) -> (u64, u64) {
         let by = |key: &EndKey| key.fate == Fate::Delivered && key.egress.as_deref() == Some(port);
@@ -118,4 +126,10 @@ impl Report {
         all.dedup();
         all
     }
+}
+
+/// Adds frames and bytes to a port's.
+fn add(to: &mut BTreeMap<String, (u64, u64)>, port: &str, (frames, bytes): (u64, u64)) {
+    let sum = to.entry(port.to_owned()).or_default();
+    *sum = (sum.0 + frames, sum.1 + bytes);
 }

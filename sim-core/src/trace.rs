@@ -12,14 +12,17 @@ use crate::time::Nanos;
 pub struct Stamp {
     /// Virtual time.
     pub time: Nanos,
-    /// The last frame that had arrived when the interrupt was raised: with the time, the order of
-    /// what different domains did.
+    /// The frame that filled the queue or that a change preceded; [`Stamp::ALL_ARRIVED`] if the interrupt
+    /// came with time. With the time it orders what different domains did, wherever batches end.
     pub trigger: FrameNo,
     /// The CPU.
     pub cpu: u16,
 }
 
 impl Stamp {
+    /// The trigger of an interrupt that is due: it is raised when all frames of its time have arrived.
+    pub const ALL_ARRIVED: FrameNo = FrameNo(u64::MAX);
+
     /// The CPU as an id.
     #[must_use]
     pub fn cpu(self) -> CpuId {

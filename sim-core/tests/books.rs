@@ -79,6 +79,9 @@ fn filled(on: bool) -> Ledger {
     ledger.skipped(DevId(0), DevId(2), Skip::Down, 5);
     ledger.skipped(DevId(0), DevId(2), Skip::Down, 1);
     ledger.skipped(DevId(0), DevId(1), Skip::Upper, 0);
+    ledger.hopped(DevId(1), 2, 120);
+    ledger.hopped(DevId(2), 0, 0);
+    ledger.hopped(DevId(1), 1, 64);
     ledger
 }
 
@@ -95,6 +98,7 @@ fn a_ledger_lists_its_rows_in_order() {
     assert_eq!((ledger.arrivals, ledger.arrival_bytes), (7, 420));
     assert_eq!(ledger.ended(), 9);
     assert_eq!(ledger.skips().collect::<Vec<_>>(), [(DevId(0), DevId(2), Skip::Down, 6)]);
+    assert_eq!(ledger.hops().collect::<Vec<_>>(), [(DevId(1), 3, 184)]);
     let bytes: u64 = ledger.ends().map(|(.., tally)| tally.bytes).sum();
     assert_eq!(bytes, 540);
 }
@@ -146,12 +150,15 @@ fn any_report() -> impl Strategy<Value = Report> {
     let skip = ((port.clone(), port, skip), 1..9u64).prop_map(|((ingress, target, skip), frames)| {
         (SkipKey { ingress: ingress.into(), target: target.into(), skip }, frames)
     });
-    let counters = prop::array::uniform4(0..1000u64);
-    (counters, prop::collection::vec(end, 0..6), prop::collection::vec(skip, 0..4)).prop_map(
-        |(counters, ends, skips)| {
-            let [arrivals, arrival_bytes, clones, hops] = counters;
+    let counters = prop::array::uniform3(0..1000u64);
+    let hops = (prop::sample::select(vec!["a", "b", "c"]), (1..9u64, 60..600u64));
+    let hops = prop::collection::btree_map(hops.0.prop_map(str::to_owned), hops.1, 0..3);
+    ((counters, hops), prop::collection::vec(end, 0..6), prop::collection::vec(skip, 0..4)).prop_map(
+        |((counters, hops_by_port), ends, skips)| {
+            let [arrivals, arrival_bytes, clones] = counters;
+            let hops = hops_by_port.values().map(|hops| hops.0).sum();
             let (ends, skips) = (ends.into_iter().collect(), skips.into_iter().collect());
-            Report { arrivals, arrival_bytes, clones, hops, ends, skips }
+            Report { arrivals, arrival_bytes, clones, hops, hops_by_port, ends, skips }
         },
     )
 }
@@ -190,6 +197,9 @@ proptest! {
         prop_assert_eq!(all.arrivals, a.arrivals + b.arrivals + c.arrivals);
         prop_assert_eq!(all.arrival_bytes, a.arrival_bytes + b.arrival_bytes + c.arrival_bytes);
         prop_assert_eq!((all.clones, all.hops), (a.clones + b.clones + c.clones, a.hops + b.hops + c.hops));
+        prop_assert_eq!(all.hops, all.hops_by_port.values().map(|hops| hops.0).sum::<u64>());
+        let hop_bytes = |report: &Report| report.hops_by_port.values().map(|hops| hops.1).sum::<u64>();
+        prop_assert_eq!(hop_bytes(&all), hop_bytes(&a) + hop_bytes(&b) + hop_bytes(&c));
         for fate in [Fate::Delivered, Fate::Down, Fate::Passed] {
             prop_assert_eq!(all.count(fate), a.count(fate) + b.count(fate) + c.count(fate));
         }

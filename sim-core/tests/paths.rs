@@ -1,47 +1,133 @@
 //! The two ways through step 2 give the same result: whole runs of frames at once, and frame by frame.
 //!
 //! Random worlds, compared in everything that can be seen: deliveries with their bytes and times, events
-//! with their fields, the books with examples and skips, redirect info, veth counters.
+//! with their fields, the books with examples and skips, redirect info, veth counters, failed changes.
 
 #[path = "common/worlds/mod.rs"]
 mod worlds;
 
-use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+use std::cell::Cell;
+use std::collections::BTreeMap;
+
+use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRunner};
 use worlds::World;
 use worlds::tape::{Feed, Way};
-use xdpsim_core::PathCounts;
+use xdpsim_core::lab::Lab;
+use xdpsim_core::scenario::{MapSpec, PortSpec, ProgramKind, ProgramSpec, Scenario};
+use xdpsim_core::{
+    Ctx, Effects, FrameMut, MapId, MapKind, Mutations, Path, PathCounts, XdpAction, XdpProgram,
+};
 
-const CASES: u32 = 2000;
+const CASES: u32 = 3000;
 
-/// Auto, then frame by frame, then as one domain that assigns frames itself, in batches of 7.
+/// By runs, frame by frame, and as one domain that assigns frames itself, also in batches of 7.
 fn same_both_ways(world: &World) -> Result<PathCounts, String> {
     let (auto, paths) = world.run(Way::AUTO);
-    let (reference, _) = world.run(Way::FRAMES);
-    let (whole, _) = world.run(Way { feed: Feed::Whole, ..Way::AUTO });
-    let (batches, _) = world.run(Way { feed: Feed::Whole, batch: 7, ..Way::AUTO });
-    for (name, other) in [("frame by frame", &reference), ("fed whole", &whole), ("in batches", &batches)] {
-        if let Some(difference) = auto.difference(other) {
+    let ways = [
+        ("frame by frame", Way::FRAMES),
+        ("fed whole", Way { feed: Feed::Whole, ..Way::AUTO }),
+        ("in batches", Way { feed: Feed::Whole, batch: 7, ..Way::AUTO }),
+    ];
+    for (name, way) in ways {
+        let (other, _) = world.run(way);
+        if let Some(difference) = auto.difference(&other) {
             return Err(format!("by runs and {name}: {difference}"));
         }
     }
     Ok(paths)
 }
 
+/// The same cases every time, so that what they reach can be asserted.
+fn runner(cases: u32, shrink: u32) -> TestRunner {
+    let config = Config { cases, max_shrink_iters: shrink, failure_persistence: None, ..Config::default() };
+    TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &[7; 32]))
+}
+
 #[test]
 fn both_ways_give_the_same_and_both_are_taken() {
-    let config = Config { cases: CASES, failure_persistence: None, ..Config::default() };
-    let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &[7; 32]);
-    let taken = std::cell::Cell::new(PathCounts::default());
-    let outcome = TestRunner::new_with_rng(config, rng).run(&World::any(), |world| {
-        let paths = same_both_ways(&world).map_err(proptest::test_runner::TestCaseError::fail)?;
+    let taken = Cell::new(PathCounts::default());
+    let outcome = runner(CASES, 4096).run(&World::any(), |world| {
+        let paths = same_both_ways(&world).map_err(TestCaseError::fail)?;
         taken.set(taken.get().plus(paths));
         Ok(())
     });
     outcome.unwrap_or_else(|failure| panic!("{failure}"));
     let taken = taken.get();
-    eprintln!("{taken:?}");
     let enough = u64::from(CASES);
     assert!(taken.frames > enough, "{taken:?}");
     assert!(taken.unicast_runs > enough, "{taken:?}");
     assert!(taken.broadcast_runs > enough, "{taken:?}");
+}
+
+/// Without any one of its conditions the fast path is wrong, and random worlds show it.
+#[test]
+fn every_condition_of_the_fast_path_is_needed() {
+    let conditions = [
+        Mutations::FAST_IGNORES_DUPLICATES,
+        Mutations::FAST_IGNORES_LENGTH,
+        Mutations::FAST_IGNORES_EFFECTS,
+        Mutations::FAST_KEEPS_GROUPS,
+        Mutations::FAST_WHOLE_RUNS,
+    ];
+    for mutation in conditions {
+        let outcome = runner(CASES, 0).run(&World::any(), |mut world| {
+            world.scenario.profile.mutations = mutation;
+            same_both_ways(&world).map(drop).map_err(TestCaseError::fail)
+        });
+        assert!(outcome.is_err(), "{CASES} worlds do not need what {mutation:?} leaves out");
+    }
+}
+
+/// Sends frames to one of two ports, by lot; on an entry it writes a number that it draws.
+#[derive(Clone)]
+struct Lottery {
+    map: Option<MapId>,
+}
+
+impl XdpProgram for Lottery {
+    fn run(&mut self, ctx: &mut Ctx<'_>, frame: &mut FrameMut<'_>) -> XdpAction {
+        let drawn = ctx.prandom_u32();
+        match self.map {
+            Some(map) => ctx.redirect_map(map, u64::from(drawn % 2), 0),
+            None => {
+                frame.data_mut()[0] = drawn as u8;
+                XdpAction::PASS
+            }
+        }
+    }
+
+    fn clone_box(&self) -> Box<dyn XdpProgram> {
+        Box::new(self.clone())
+    }
+
+    fn effects(&self) -> Effects {
+        Effects { redirects: self.map.is_some() }
+    }
+}
+
+/// A devmap program draws in the middle of a poll frame by frame, and at its end in whole runs.
+#[test]
+fn programs_draw_the_same_numbers_both_ways() {
+    let map = MapSpec::new("map", MapKind::Devmap, 2);
+    let map = map.with_program(0, "b", "on_entry").with_program(1, "c", "on_entry");
+    let mut scenario = Scenario { maps: vec![map], ..Scenario::default() };
+    scenario.ports = ["a", "b", "c"].map(PortSpec::ideal).to_vec();
+    scenario.ports[0].xdp = Some("on_port".into());
+    let verdict = ProgramKind::Verdict(XdpAction::PASS);
+    scenario.programs =
+        vec![ProgramSpec::xdp("on_port", verdict.clone()), ProgramSpec::devmap("on_entry", verdict)];
+    let run = |path| {
+        let mut scenario = scenario.clone();
+        scenario.profile.path = path;
+        let own = |map| Box::new(Lottery { map }) as Box<dyn XdpProgram>;
+        let programs = [("on_port", own(Some(MapId(1)))), ("on_entry", own(None))];
+        let programs: BTreeMap<String, _> =
+            programs.into_iter().map(|(name, own)| (name.into(), own)).collect();
+        let mut lab = Lab::with_programs(&scenario, programs).expect("a scenario");
+        (0..60).for_each(|_| _ = lab.send("a", &[0; 60]));
+        lab.run()
+    };
+    let (auto, frames) = (run(Path::Auto), run(Path::FrameByFrame));
+    assert!(auto.numbers("b").len() > 16 && auto.numbers("c").len() > 16, "partial flushes on both");
+    assert_eq!(auto.deliveries(), frames.deliveries());
 }

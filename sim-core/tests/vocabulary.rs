@@ -99,7 +99,7 @@ fn skips_have_names_and_rules() {
         (Skip::NoSg, "no_sg", "BRD-05"),
         (Skip::Down, "down", "BRD-05"),
         (Skip::TooLong, "too_long", "BRD-05"),
-        (Skip::Ingress, "ingress", "BRD-01"),
+        (Skip::Ingress, "ingress", "BRD-08"),
         (Skip::Upper, "upper", "BRD-08"),
     ];
     let all: Vec<_> = Skip::ALL.iter().map(|&skip| (skip, skip.name(), skip.rule().name())).collect();

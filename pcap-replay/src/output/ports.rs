@@ -16,7 +16,7 @@ pub struct PortRow {
     pub ifindex: IfIndex,
     /// Its kind, as a scenario writes it.
     pub kind: &'static str,
-    /// Frames of the captures that arrived on it.
+    /// Frames of the captures that arrived on it, and those that it polled from the veth port before it.
     pub received: u64,
     /// Their bytes.
     pub received_bytes: u64,
@@ -51,6 +51,15 @@ pub fn rows(plan: &Plan, ingress: &str, totals: &Totals) -> Vec<PortRow> {
             rows.len() - 1
         })
     };
+    for (port, &(frames, bytes)) in &totals.hops_by_port {
+        let place = row(port, &mut rows);
+        rows[place].delivered += frames;
+        rows[place].delivered_bytes += bytes;
+        let Some(peer) = peer(plan, port) else { continue };
+        let place = row(peer, &mut rows);
+        rows[place].received += frames;
+        rows[place].received_bytes += bytes;
+    }
     for (key, end) in &totals.ends {
         let place = row(key.egress.as_deref().unwrap_or(&key.ingress), &mut rows);
         let port = &mut rows[place];
@@ -69,6 +78,12 @@ pub fn rows(plan: &Plan, ingress: &str, totals: &Totals) -> Vec<PortRow> {
         rows[place].skipped += broadcasts;
     }
     rows
+}
+
+/// The device behind a veth port.
+fn peer<'a>(plan: &'a Plan, port: &str) -> Option<&'a str> {
+    let peer = plan.device(plan.port(port)?).peer()?;
+    Some(&plan.device(peer).name)
 }
 
 fn empty(name: &str, ifindex: IfIndex, kind: &'static str) -> PortRow {

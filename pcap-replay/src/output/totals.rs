@@ -45,6 +45,8 @@ pub struct Totals {
     pub clones: u64,
     /// Frames that went on over a veth pair.
     pub hops: u64,
+    /// The same by the port that they left: frames and bytes.
+    pub hops_by_port: BTreeMap<String, (u64, u64)>,
     /// How frames ended.
     pub ends: BTreeMap<EndKey, Ended>,
     /// Targets that broadcasts left out.
@@ -61,6 +63,10 @@ impl Totals {
         self.arrival_bytes += report.arrival_bytes;
         self.clones += report.clones;
         self.hops += report.hops;
+        for (port, (frames, bytes)) in &report.hops_by_port {
+            let hops = self.hops_by_port.entry(port.clone()).or_default();
+            *hops = (hops.0 + frames, hops.1 + bytes);
+        }
         for (key, tally) in &report.ends {
             let ended = self.ends.entry(key.clone()).or_default();
             if ended.examples.is_empty() {

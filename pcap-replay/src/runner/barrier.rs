@@ -27,7 +27,7 @@ impl SpinBarrier {
     /// Waits until all threads are here.
     pub fn wait(&self) -> Result<(), Broken> {
         /// After so many looks the thread we wait for is probably not running: let it.
-        const SPINS: u32 = 20_000;
+        const SPINS: u32 = 4_000;
         let round = self.round.load(Ordering::Acquire);
         if self.arrived.fetch_add(1, Ordering::AcqRel) + 1 == self.threads {
             self.arrived.store(0, Ordering::Release);

@@ -7,9 +7,9 @@ use std::collections::VecDeque;
 
 use xdpsim_devmap::{DevId, QueueId};
 
-use super::domain::{Domain, Feed, Timing};
+use super::domain::{Domain, Feed, Steered, Timing};
 use super::softirq::NapiId;
-use crate::batch::{Desc, FrameNo};
+use crate::batch::{Batch, Desc, FrameNo};
 use crate::driver::DriverState;
 use crate::driver::veth::{By, Waiting};
 use crate::fate::Fate;
@@ -17,6 +17,7 @@ use crate::frame::VETH_LINEAR_MAX;
 use crate::poll::NAPI_BUDGET;
 use crate::sink::Sink;
 use crate::time::Nanos;
+use crate::trace::Stamp;
 
 /// With so many frames waiting the interrupt is raised whatever its delay (RSS-12).
 pub(crate) const RX_FRAMES_MAX: usize = 256;
@@ -124,6 +125,33 @@ impl<S: Sink> Domain<S> {
         }
     }
 
+    /// Frames that are already assigned to queues, of which each is polled when 64 wait in it.
+    pub(crate) fn arrive_steered(
+        &mut self,
+        dev: DevId,
+        batch: &Batch<'_>,
+        frames: &[Steered],
+        feed: &Feed<'_>,
+    ) {
+        if !frames.is_empty() {
+            self.began.get_or_insert(self.clock);
+        }
+        for steered in frames {
+            let desc = batch.frames[steered.index as usize];
+            let no = FrameNo(batch.first.0 + u64::from(steered.index));
+            let napi = NapiId { dev, queue: steered.queue };
+            let cpu = self.cpu_of(napi);
+            self.cpus[cpu].ledger.arrived(1, u64::from(desc.len));
+            let queue = &mut self.rx[dev.0 as usize][usize::from(steered.queue.0)];
+            queue.waiting.push_back(desc);
+            let waiting = queue.len();
+            if waiting == 1 || waiting == NAPI_BUDGET {
+                let due = self.now.after(self.rx_usecs[dev.0 as usize]);
+                self.arm(cpu, napi, due, no, waiting, feed);
+            }
+        }
+    }
+
     fn arm(&mut self, cpu: usize, napi: NapiId, due: Nanos, by: FrameNo, waiting: usize, feed: &Feed<'_>) {
         let full = match self.timing {
             Timing::Asap => waiting >= NAPI_BUDGET,
@@ -169,7 +197,7 @@ impl<S: Sink> Domain<S> {
             }
             self.armed.clear();
             self.now = self.now.max(one.due);
-            self.trigger = one.by;
+            self.trigger = Stamp::ALL_ARRIVED;
             self.interrupt(one.cpu, one.napi, feed);
         }
         while let Some(due) = self.armed.iter().map(|armed| armed.due).min().filter(|&due| is_due(due)) {
@@ -183,8 +211,8 @@ impl<S: Sink> Domain<S> {
             });
             now.sort_unstable();
             self.now = self.now.max(due);
+            self.trigger = Stamp::ALL_ARRIVED;
             for armed in &now {
-                self.trigger = armed.by;
                 self.schedule(armed.cpu, armed.napi);
             }
             for cpu in 0..self.cpus.len() {
@@ -220,7 +248,7 @@ impl<S: Sink> Domain<S> {
         self.cpus[cpu].ledger.end(dev, None, fate, 1, u64::from(desc.len), |_| no);
         if S::STORY {
             let step = crate::story::Step::End { fate, egress: None, errno: fate.errno() };
-            let at = crate::trace::Stamp { time: self.now, trigger: no, cpu: self.cpus[cpu].id.0 };
+            let at = Stamp { time: self.now, trigger: no, cpu: self.cpus[cpu].id.0 };
             self.sink.step(at, no, step);
         }
     }

@@ -80,6 +80,7 @@ impl<S: Sink> Domain<S> {
                 break;
             }
             self.wait_until(time, feed);
+            self.trigger = no;
             self.make_change(index, act, feed);
         }
         while let Some((at, index, act)) = self.changes.by_frame.pop() {
@@ -88,6 +89,7 @@ impl<S: Sink> Domain<S> {
                 break;
             }
             self.wait_until(self.clock, feed);
+            self.trigger = no;
             self.make_change(index, act, feed);
         }
     }

@@ -117,6 +117,10 @@ impl<S: Sink> Domain<S> {
     /// The frames of a batch that belong to this domain arrive, in order; others' only move the clock.
     pub fn feed_steered(&mut self, batch: &Batch<'_>, frames: &[Steered]) {
         let feed = self.begin(batch);
+        if let Some(dev) = self.takes_whole_polls(batch) {
+            self.arrive_steered(dev, batch, frames, &feed);
+            return self.end(&feed);
+        }
         let mut seen = 0;
         for steered in frames {
             let i = steered.index as usize;
@@ -168,23 +172,27 @@ impl<S: Sink> Domain<S> {
         Feed { bytes: batch.bytes, first: batch.first, latest: self.latest, stamps: batch.stamps }
     }
 
-    /// How many whole polls can be taken from frame `i` on without looking at frames one by one: all
-    /// on one queue, back to back on a line that takes no time, nobody waiting, no change in between.
-    fn whole_polls(&self, batch: &Batch<'_>, i: usize) -> Option<(NapiId, usize)> {
+    /// The port on which frames can be taken poll by poll: back to back on a line that takes no time, no
+    /// change to come.
+    fn takes_whole_polls(&self, batch: &Batch<'_>) -> Option<DevId> {
         let Ingress::One(dev) = batch.ingress else { return None };
         let device = self.world.devices.get(dev);
-        let polls = (batch.frames.len() - i) / NAPI_BUDGET;
         let plain = self.timing == Timing::Asap
-            && polls > 0
             && self.line[dev.0 as usize].is_none()
-            && self.rx[dev.0 as usize].len() == 1
-            && self.rx[dev.0 as usize][0].is_empty()
-            && self.armed.is_empty()
             && self.changes.is_done()
             && device.registered
             && device.up
             && !device.is_veth();
-        plain.then_some((NapiId { dev, queue: QueueId(0) }, polls))
+        plain.then_some(dev)
+    }
+
+    /// How many whole polls begin with frame `i` of the batch: if all are on one queue where nobody waits.
+    fn whole_polls(&self, batch: &Batch<'_>, i: usize) -> Option<(NapiId, usize)> {
+        let dev = self.takes_whole_polls(batch)?;
+        let polls = (batch.frames.len() - i) / NAPI_BUDGET;
+        let rx = &self.rx[dev.0 as usize];
+        let empty = rx.len() == 1 && rx[0].is_empty() && self.armed.is_empty();
+        (polls > 0 && empty).then_some((NapiId { dev, queue: QueueId(0) }, polls))
     }
 
     /// The one queue on which frames may be polls of their own: nobody waits, no change is to come.

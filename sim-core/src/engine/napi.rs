@@ -49,26 +49,28 @@ impl Cpu {
     }
 
     fn run_program<S: Sink>(&mut self, env: &mut Env<'_, S>, id: ProgId) {
-        let Some(mut program) = self.take_program(env, id) else { return };
         self.decided_first = env.world.decide_first && !S::STORY && self.poll.leftover.is_empty();
         if self.decided_first {
-            self.decide_all(env, program.as_mut());
-            self.put_program(env, id, program);
+            self.decide_all(env, id);
             self.poll.measure();
             self.act_on_all(env);
-        } else {
-            let (from, to) = (self.poll.leftover.len(), self.poll.len());
-            for slot in from..to {
-                self.run_on(env, slot, program.as_mut());
-                self.act(env, slot as u8);
-            }
-            self.paths.frames += (to - from) as u64;
-            self.put_program(env, id, program);
+            return;
         }
+        let Some(mut program) = self.take_program(env, id) else { return };
+        let (from, to) = (self.poll.leftover.len(), self.poll.len());
+        for slot in from..to {
+            self.run_on(env, slot, program.as_mut());
+            self.act(env, slot as u8);
+        }
+        self.paths.frames += (to - from) as u64;
+        self.put_program(env, id, program);
     }
 
     /// All verdicts before the first enqueue.
-    fn decide_all<S: Sink>(&mut self, env: &mut Env<'_, S>, program: &mut dyn XdpProgram) {
+    fn decide_all<S: Sink>(&mut self, env: &mut Env<'_, S>, id: ProgId) {
+        let index = id.0 as usize - 1;
+        let own = self.programs[index].as_deref_mut();
+        let Some(program) = own.or(env.shared[index].as_deref_mut()) else { return };
         let mut ctx = Ctx {
             ri: &mut self.ri,
             maps: &env.world.maps,
@@ -223,12 +225,13 @@ impl Cpu {
         let sender = env.world.devices.get(napi.dev).peer();
         let mut taken = 0;
         let mut bytes = 0;
+        let mut hopped = (0, 0);
         while taken < NAPI_BUDGET {
             let Some(mut waiting) = env.take_waiting(napi) else { break };
             taken += 1;
             bytes += u64::from(waiting.desc.len);
             if waiting.by != By::Arrival {
-                self.ledger.hops += 1;
+                hopped = (hopped.0 + 1, hopped.1 + u64::from(waiting.desc.len));
                 if let (Some(port), true) = (sender, S::DELIVERIES) {
                     env.deliver_one(port, waiting.desc, env.stamp.time);
                 }
@@ -240,6 +243,9 @@ impl Cpu {
                 waiting.desc.hops += 1;
             }
             self.poll.push(waiting.desc);
+        }
+        if let Some(port) = sender {
+            self.ledger.hopped(port, hopped.0, hopped.1);
         }
         env.count_veth(napi.dev, |own| {
             own.xdp_packets += taken as u64;

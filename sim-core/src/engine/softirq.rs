@@ -6,13 +6,14 @@
 use xdpsim_devmap::{DevId, QueueId};
 
 use super::domain::{Domain, Feed};
-use crate::batch::{Batch, FrameNo};
+use crate::batch::Batch;
 use crate::driver::DriverState;
 use crate::frame::Store;
 use crate::poll::{NAPI_BUDGET, SOFTIRQ_BUDGET};
 use crate::profile::KernelVersion;
 use crate::redirect::RedirectInfo;
 use crate::sink::Sink;
+use crate::trace::Stamp;
 
 /// A NAPI instance: one receive queue of one device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -57,7 +58,7 @@ impl<S: Sink> Domain<S> {
             && (i == from || (cpu.poll_list.is_empty() && env.store.arena_len() < Store::WORTH_A_LOOK))
         {
             clock = clock.max(batch.stamps[i]);
-            (env.stamp.time, env.stamp.trigger) = (clock, FrameNo(batch.first.0 + i as u64));
+            (env.stamp.time, env.stamp.trigger) = (clock, Stamp::ALL_ARRIVED);
             if fresh {
                 cpu.ri = RedirectInfo::default();
             }
@@ -69,7 +70,7 @@ impl<S: Sink> Domain<S> {
         }
         (self.clock, self.now) = (clock, clock);
         if i > from {
-            self.trigger = FrameNo(batch.first.0 + i as u64 - 1);
+            self.trigger = Stamp::ALL_ARRIVED;
         }
         if !self.cpus[at].poll_list.is_empty() {
             self.poll_lists(at, SOFTIRQ_BUDGET - 1, feed);

@@ -29,7 +29,7 @@ struct Args {
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000))]
     reps: u32,
 
-    /// Only workloads whose name contains TEXT
+    /// Only the workload of this name, or all whose names contain TEXT
     #[arg(long, value_name = "TEXT", default_value = "")]
     only: String,
 

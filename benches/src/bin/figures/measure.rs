@@ -59,7 +59,7 @@ struct Measured {
     best: Duration,
 }
 
-/// Measures every case whose name contains `only`, and what those are compared with.
+/// Measures the case called `only`, or else all whose names contain it, and what those are compared with.
 pub fn rows(frames: u64, reps: u32, only: &str) -> Result<Vec<Row>, String> {
     let mut captures = [Capture::new(Traffic::Small, frames), Capture::new(Traffic::Imix, frames / 4)];
     let mut cases = chosen(only);
@@ -83,7 +83,8 @@ pub fn rows(frames: u64, reps: u32, only: &str) -> Result<Vec<Row>, String> {
 
 fn chosen(only: &str) -> Vec<Measured> {
     let all = list::all();
-    let wanted = |case: &Case| case.name().contains(only);
+    let is_a_name = all.iter().any(|(case, _)| case.name() == only);
+    let wanted = |case: &Case| if is_a_name { case.name() == only } else { case.name().contains(only) };
     let bases: Vec<Case> = all
         .iter()
         .filter(|(case, _)| wanted(case))

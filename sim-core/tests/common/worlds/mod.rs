@@ -12,7 +12,9 @@ pub mod tape;
 pub mod traffic;
 
 use proptest::prelude::*;
-use xdpsim_core::scenario::{Action, At, Change, EntryValue, FaultKind, FaultSpec, MapSpec, Scenario};
+use xdpsim_core::scenario::{
+    Action, At, Change, EntryValue, FaultKind, FaultSpec, MapSpec, PortKind, ProgramKind, Scenario,
+};
 use xdpsim_core::{Errno, FrameNo, KernelVersion, MapKind, Nanos, Profile, Timing, UpdateFlags};
 
 use programs::{ENTRY_PROGRAMS, MAPS, PORT_PROGRAMS};
@@ -73,6 +75,33 @@ impl World {
                 Self { scenario, timing, arrivals }
             })
         })
+    }
+}
+
+impl World {
+    /// The same world with ideal ports in the place of rings: no frame comes back, none is refused by a
+    /// driver, and CPUs are independent of each other. Switches would tie them together, so there are none.
+    pub fn without_rings(mut self) -> Self {
+        for port in &mut self.scenario.ports {
+            if port.kind != PortKind::Upper {
+                port.kind = PortKind::Ideal;
+            }
+        }
+        for program in &mut self.scenario.programs {
+            if matches!(program.kind, ProgramKind::LearningSwitch { .. }) {
+                program.kind = ProgramKind::FlowHash { map: MAPS[0].into(), targets: KEYS };
+            }
+        }
+        self
+    }
+
+    /// The same world with this many CPUs and as many queues on each port.
+    pub fn with_cpus(mut self, cpus: u16) -> Self {
+        self.scenario.cpus = cpus;
+        for port in &mut self.scenario.ports {
+            port.queues = cpus;
+        }
+        self
     }
 }
 

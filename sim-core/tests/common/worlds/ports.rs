@@ -86,7 +86,7 @@ fn sort() -> impl Strategy<Value = Sort> {
     prop_oneof![
         5 => Just(Sort::Ideal),
         2 => (rate, prop::sample::select(vec![2u32, 9, 17, 512])).prop_map(|(rate, ring)| Sort::Nic { rate, ring }),
-        3 => (mtu(), usually.clone(), usually.clone(), prop::bool::ANY)
+        3 => (mtu(), usually, usually, prop::bool::ANY)
             .prop_map(|(mtu, gro, up, xdp)| Sort::Far { mtu, gro, up, xdp }),
         3 => usually.prop_map(|gro| Sort::Pair { gro }),
         1 => Just(Sort::Upper),
