@@ -2,15 +2,17 @@
 //! sums that agree.
 #![no_main]
 
+use std::convert::Infallible;
 use std::io::Cursor;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use libfuzzer_sys::fuzz_target;
 use xdpsim::capture::{
     CaptureError, CaptureReader, CaptureWriter, FRAME_BYTES_MAX, Fill, FrameIndex, FrameTable, MemoryCapture,
     ReadOptions, Resolution, Truncated, WriteOptions,
 };
-use xdpsim_core::{Batch, Ingress, Nanos};
+use xdpsim::runner::{Settings, run};
+use xdpsim_core::{Batch, Ingress, Nanos, NullSink, Plan, Timing};
 use xdpsim_devmap::DevId;
 
 /// Small, so that records are cut by the buffer's end.
@@ -87,6 +89,30 @@ fn in_place(bytes: &[u8]) -> Seen {
     Seen { error, ..seen }
 }
 
+/// The built-in example's ports, maps and programs: broadcast, a slow line, veths, a timed change.
+fn plan() -> &'static Plan {
+    static PLAN: OnceLock<Plan> = OnceLock::new();
+    PLAN.get_or_init(|| {
+        let parsed = xdpsim::scenario::builtin().expect("the built-in scenario is fine");
+        Plan::new(&parsed.scenario).expect("and builds")
+    })
+}
+
+/// Replays the capture: every frame that was read and every copy of it ends in exactly one fate.
+fn replayed(bytes: &[u8], frames: usize, timing: Timing) {
+    let options = ReadOptions { buffer_bytes: BUFFER_BYTES, ..ReadOptions::default() };
+    let Ok(mut reader) = CaptureReader::from_reader("fuzz", Cursor::new(bytes.to_vec()), &options) else {
+        return;
+    };
+    let settings = Settings { timing, ..Settings::default() };
+    let mut ignore = |_, _| Ok::<(), Infallible>(());
+    let Ok(finished) = run(plan(), DevId(0), &mut reader, &settings, &|_| NullSink, &mut ignore);
+    assert!(finished.report.is_balanced());
+    if frames < FRAMES_MAX {
+        assert_eq!(finished.report.arrivals, frames as u64);
+    }
+}
+
 /// Writes frames to a pcapng and reads them back.
 fn rewritten(seen: &Seen) -> Seen {
     let out = Sink::default();
@@ -126,6 +152,8 @@ fuzz_target!(|bytes: &[u8]| {
         if captured.frames.len() < FRAMES_MAX {
             assert_eq!(captured, in_place(bytes));
         }
+        replayed(bytes, captured.frames.len(), Timing::Capture);
+        replayed(bytes, captured.frames.len(), Timing::Asap);
     }
     assert_eq!(rewritten(&captured), Seen { frames: captured.frames, error: None });
 });

@@ -74,6 +74,11 @@ pub trait XdpProgram: Send + Sync {
     /// is what nearly everybody wants.
     fn run_poll(&mut self, ctx: &mut Ctx<'_>, poll: &mut PollFrames<'_>, out: &mut Decided) {
         let n = poll.len();
+        if n == 1 {
+            ctx.begin();
+            let act = self.run(ctx, &mut poll.frame(0));
+            return out.verdict(0, act, ctx);
+        }
         let runs = if self.is_uniform() { n.min(1) } else { n };
         for i in 0..runs {
             ctx.begin();

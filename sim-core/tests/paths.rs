@@ -3,6 +3,8 @@
 //! Random worlds, compared in everything that can be seen: deliveries with their bytes and times, events
 //! with their fields, the books with examples and skips, redirect info, veth counters, failed changes.
 
+#[path = "common/mod.rs"]
+mod common;
 #[path = "common/worlds/mod.rs"]
 mod worlds;
 
@@ -15,7 +17,8 @@ use worlds::tape::{Feed, Way};
 use xdpsim_core::lab::Lab;
 use xdpsim_core::scenario::{MapSpec, PortSpec, ProgramKind, ProgramSpec, Scenario};
 use xdpsim_core::{
-    Ctx, Effects, FrameMut, MapId, MapKind, Mutations, Path, PathCounts, XdpAction, XdpProgram,
+    Ctx, Effects, Errno, FrameMut, MapId, MapKind, Mutations, Path, PathCounts, RedirectFlags, Skip,
+    XdpAction, XdpProgram,
 };
 
 const CASES: u32 = 3000;
@@ -130,4 +133,47 @@ fn programs_draw_the_same_numbers_both_ways() {
     let (auto, frames) = (run(Path::Auto), run(Path::FrameByFrame));
     assert!(auto.numbers("b").len() > 16 && auto.numbers("c").len() > 16, "partial flushes on both");
     assert_eq!(auto.deliveries(), frames.deliveries());
+}
+
+/// What an earlier port left armed is used up by the first frame of a program that only says REDIRECT, so
+/// its frames are not all alike.
+///
+/// Rule: HLP-19.c, HLP-22.a
+#[test]
+fn a_bare_redirect_uses_up_what_was_armed_once() {
+    for path in [Path::Auto, Path::FrameByFrame] {
+        let mut scenario = common::ideal(&["a", "b", "c"]);
+        scenario.profile.path = path;
+        common::script(&mut scenario, "a", vec![vec![common::call_ifindex(2), common::PASS]]);
+        common::attach(&mut scenario, "c", ProgramKind::Verdict(XdpAction::REDIRECT));
+        let mut lab = common::lab(&scenario);
+        lab.send("a", &common::frame(0));
+        (1..4).for_each(|mark| _ = lab.send("c", &common::frame(mark)));
+        let run = lab.run();
+        assert_eq!(run.numbers("b"), [1], "{path:?}");
+        assert_eq!(common::errors(&run), [None, Some(Errno::EBADRQC), Some(Errno::EBADRQC)], "{path:?}");
+    }
+}
+
+/// A target is checked before it is excluded: an excluded one that a frame is too long for is skipped for
+/// that.
+///
+/// Rule: BRD-05.d
+#[test]
+fn an_excluded_target_is_checked_first() {
+    for path in [Path::Auto, Path::FrameByFrame] {
+        let mut scenario = common::ideal(&["a", "b"]);
+        scenario.profile.path = path;
+        scenario.ports[0].mtu = Some(100);
+        scenario.maps = vec![MapSpec::new("map", MapKind::Devmap, 2).with(0, "a").with(1, "b")];
+        let flags = RedirectFlags::EXCLUDE_INGRESS;
+        common::attach(&mut scenario, "a", ProgramKind::Broadcast { map: "map".into(), flags });
+        let mut lab = common::lab(&scenario);
+        lab.send("a", &[0; 118]).send("a", &[0; 119]);
+        let run = lab.run();
+        assert_eq!(run.numbers("b"), [0, 1], "{path:?}");
+        let skips: Vec<(Skip, u64)> =
+            run.report.skips.iter().map(|(key, &frames)| (key.skip, frames)).collect();
+        assert_eq!(skips, [(Skip::TooLong, 1), (Skip::Ingress, 1)], "{path:?}");
+    }
 }

@@ -5,6 +5,7 @@
 
 use xdpsim_devmap::{DevId, QueueId};
 
+use super::cpu::Done;
 use super::domain::{Domain, Feed};
 use crate::batch::Batch;
 use crate::driver::DriverState;
@@ -63,7 +64,13 @@ impl<S: Sink> Domain<S> {
                 cpu.ri = RedirectInfo::default();
             }
             cpu.ledger.arrived(1, u64::from(batch.frames[i].len));
-            cpu.begin_poll(&mut env, napi.dev, napi.queue);
+            if i == from {
+                cpu.begin_poll(&mut env, napi.dev, napi.queue);
+            } else {
+                // The same queue again, and the poll before flushed everything.
+                cpu.poll.clear();
+                cpu.done = Done::default();
+            }
             cpu.poll.push(batch.frames[i]);
             cpu.run_poll(&mut env);
             i += 1;

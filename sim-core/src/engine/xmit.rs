@@ -205,7 +205,7 @@ impl<S: Sink> Env<'_, S> {
         }
     }
 
-    fn deliver(&mut self, dev: DevId, bulk: Bulk<'_>, sent: usize) {
+    pub fn deliver(&mut self, dev: DevId, bulk: Bulk<'_>, sent: usize) {
         for i in 0..sent {
             let departure = match &self.drivers[dev.0 as usize] {
                 DriverState::Nic(ring) => ring.departure(i, sent, self.stamp.time),

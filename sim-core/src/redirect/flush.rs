@@ -12,6 +12,7 @@ use crate::driver::veth::By;
 use crate::driver::{Bulk, Xmit, XmitFlags};
 use crate::engine::cpu::Cpu;
 use crate::engine::env::Env;
+use crate::fate::Fate;
 use crate::mutation::Mutations;
 use crate::sink::Sink;
 use crate::trace::Event;
@@ -35,6 +36,10 @@ impl Cpu {
         let queued = queue.len();
         if queued == 0 {
             return;
+        }
+        let plain = queue.prog().is_none() && self.poll.leftover.is_empty();
+        if !S::STORY && plain && env.takes_everything(dev) {
+            return self.xmit_all_taken(env, dev);
         }
         let from = queue.dev_rx;
         let (sent, offered, err) = match queue.prog() {
@@ -69,16 +74,35 @@ impl Cpu {
         }
     }
 
+    /// A queue whose driver takes everything: the books, and nothing else.
+    #[inline(always)]
+    fn xmit_all_taken<S: Sink>(&mut self, env: &mut Env<'_, S>, dev: DevId) {
+        let queue = &mut self.queues[dev.0 as usize];
+        let bulk = Bulk { slots: queue.slots(), table: self.poll.table() };
+        let (sent, bytes, from) = (bulk.len() as u64, u64::from(queue.bytes), queue.dev_rx);
+        let arrivals = env.arrivals;
+        let number = |i: usize| arrivals.number(bulk.desc(i));
+        self.ledger.end(from, Some(dev), Fate::Delivered, sent, bytes, number);
+        if S::DELIVERIES {
+            env.deliver(dev, bulk, bulk.len());
+        }
+        if S::EVENTS {
+            env.event(Event::DevmapXmit {
+                from_ifindex: env.world.devices.get(from).ifindex,
+                to_ifindex: env.world.devices.get(dev).ifindex,
+                drops: 0,
+                sent: sent as u32,
+                err: None,
+            });
+        }
+        queue.clear();
+    }
+
     /// The queue as it is.
     #[inline]
     fn xmit_queue<S: Sink>(&mut self, env: &mut Env<'_, S>, dev: DevId, flush: bool) -> Xmit {
         let queue = &self.queues[dev.0 as usize];
         let bulk = Bulk { slots: queue.slots(), table: self.poll.table() };
-        if !S::STORY && env.takes_everything(dev) && self.poll.leftover.is_empty() {
-            let bytes = u64::from(queue.bytes);
-            env.sent(&mut self.ledger, dev, queue.dev_rx, bulk, bulk.len(), bytes);
-            return Xmit::all(bulk.len());
-        }
         let flags = XmitFlags::flush(flush);
         let xmit = env.ndo_xdp_xmit(self.id, dev, bulk, queue.dev_rx, By::Xmit, flags, &mut self.poll_list);
         if S::STORY {
