@@ -7,7 +7,7 @@
 
 use pcap_file::Endianness;
 use pcap_file::pcap::{PcapHeader, PcapTsResolution};
-use xdpsim_core::Nanos;
+use xdpsim_core::{Desc, Nanos};
 
 use super::FRAME_BYTES_MAX;
 use super::clock::Clock;
@@ -89,8 +89,12 @@ fn records<const BIG_ENDIAN: bool>(
     mode: Truncated,
     index: &mut FrameIndex,
 ) -> Scan {
+    /// Frames that are put into the index at once: per frame it costs as much as finding the frame.
+    const BLOCK: usize = 64;
     let mut at = 0;
     let mut warm = 0;
+    let (mut frames, mut stamps, mut n) = ([Desc::default(); BLOCK], [Nanos::ZERO; BLOCK], 0);
+    let mut number = index.next_number();
     let stop = loop {
         if at >= warm {
             warm = warm_up(bytes, at);
@@ -106,16 +110,26 @@ fn records<const BIG_ENDIAN: bool>(
         if end > bytes.len() {
             break Stop::More(end - at);
         }
-        if original > captured
-            && let Err(stop) = index.note_truncated(original, mode)
-        {
-            break stop;
+        if original > captured {
+            index.extend(&frames[..n], &stamps[..n]);
+            n = 0;
+            if let Err(stop) = index.note_truncated(original, mode) {
+                break stop;
+            }
         }
         // At most 2^32 * 10^9 + 2^32 * 10^3: no overflow, whatever the fields hold.
         let stamp = u64::from(secs) * 1_000_000_000 + u64::from(fraction) * u64::from(nanos_per_fraction);
-        index.push(at + RECORD_HEAD, captured, Nanos(stamp));
+        frames[n % BLOCK] = Desc::arrived((at + RECORD_HEAD) as u32, captured, number);
+        stamps[n % BLOCK] = Nanos(stamp);
+        n += 1;
+        number.0 += 1;
+        if n == BLOCK {
+            index.extend(&frames, &stamps);
+            n = 0;
+        }
         at = end;
     };
+    index.extend(&frames[..n], &stamps[..n]);
     Scan { consumed: at, stop }
 }
 

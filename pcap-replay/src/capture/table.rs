@@ -97,6 +97,20 @@ impl FrameIndex {
         }
     }
 
+    /// Number of the frame that is pushed next.
+    pub(super) fn next_number(&self) -> FrameNo {
+        FrameNo(self.first.0 + self.frames.len() as u64)
+    }
+
+    /// Adds frames that follow each other; as [`FrameIndex::push`].
+    pub(super) fn extend(&mut self, frames: &[Desc], stamps: &[Nanos]) {
+        self.frames.extend_from_slice(frames);
+        self.stamps.extend_from_slice(stamps);
+        if !self.interfaces.is_empty() {
+            self.interfaces.resize(self.frames.len(), self.interface);
+        }
+    }
+
     /// The frames pushed from now on are of this interface.
     pub(super) fn switch_interface(&mut self, interface: InterfaceNo) {
         if interface != self.interface && !self.frames.is_empty() && self.interfaces.is_empty() {

@@ -52,8 +52,10 @@ impl Cpu {
         self.decided_first = env.world.decide_first && !S::STORY && self.poll.leftover.is_empty();
         if self.decided_first {
             self.decide_all(env, id);
-            self.poll.measure();
-            self.act_on_all(env);
+            if !self.pass_through(env) {
+                self.poll.measure();
+                self.act_on_all(env);
+            }
             return;
         }
         let Some(mut program) = self.take_program(env, id) else { return };

@@ -10,11 +10,12 @@ use super::broadcast::{Excluded, clone_len_max};
 use crate::batch::Desc;
 use crate::engine::cpu::Cpu;
 use crate::engine::env::{Env, World};
-use crate::fate::Skip;
+use crate::fate::{Fate, Skip};
 use crate::ledger::Ledger;
 use crate::mutation::Mutations;
 use crate::poll::{Decision, Kind, Poll};
 use crate::sink::Sink;
+use crate::trace::Event;
 
 /// A broadcast's targets as they are for one ingress, until maps or devices change.
 #[derive(Clone, Debug)]
@@ -123,6 +124,40 @@ impl Cpu {
             }
             i = end;
         }
+    }
+
+    /// A poll of one frame for a port that takes everything: into an empty queue and, at the end of this
+    /// poll, out of it again, without the queue. `false`: not such a poll, nothing done.
+    #[inline]
+    pub(crate) fn pass_through<S: Sink>(&mut self, env: &mut Env<'_, S>) -> bool {
+        let (decision, desc) = (self.decided.of(0), self.poll.desc(0));
+        let alone = self.poll.len() == 1 && self.flush_list.is_empty();
+        if !alone || decision.kind != Kind::Device || decision.prog != 0 {
+            return false;
+        }
+        let (dev, from) = (DevId(decision.value), self.poll.dev);
+        let accepted = desc.len < env.world.devices.get(dev).limit && !desc.has_frags() && desc.converts();
+        if !accepted || !env.takes_everything(dev) {
+            return false;
+        }
+        self.trace_run(env, decision, 0, 1);
+        self.done.redirect_ok += 1;
+        self.paths.unicast_runs += 1;
+        let number = env.arrivals.number(desc);
+        self.ledger.end(from, Some(dev), Fate::Delivered, 1, u64::from(desc.len), |_| number);
+        if S::DELIVERIES {
+            env.deliver_one(dev, desc, env.stamp.time);
+        }
+        if S::EVENTS {
+            env.event(Event::DevmapXmit {
+                from_ifindex: self.poll.ifindex,
+                to_ifindex: env.world.devices.get(dev).ifindex,
+                drops: 0,
+                sent: 1,
+                err: None,
+            });
+        }
+        true
     }
 
     /// Where the run of decisions that equal the `from`-th ends.
