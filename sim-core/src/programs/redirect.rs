@@ -92,8 +92,10 @@ impl RedirectMapBy {
             KeySource::IngressIfindex => u64::from(ctx.ingress_ifindex.0),
             KeySource::RxQueueIndex => u64::from(ctx.rx_queue_index.0),
             KeySource::FrameByte { offset, modulo } => {
-                let byte = frame.byte(offset).unwrap_or(0);
-                u64::from(u32::from(byte) % modulo.max(1))
+                let byte = u32::from(frame.byte(offset).unwrap_or(0));
+                let modulo = modulo.max(1);
+                // A division would be the dearest step of the whole frame.
+                u64::from(if modulo.is_power_of_two() { byte & (modulo - 1) } else { byte % modulo })
             }
         }
     }

@@ -182,8 +182,15 @@ impl Cpu {
         if self.queues[dev.0 as usize].is_full() {
             self.bq_xmit_all(env, dev, false);
         }
-        self.list(dev, self.poll.dev, decision.prog(), env.world.profile.mutations);
-        self.queues[dev.0 as usize].push(slot as u8, len);
+        let queue = &mut self.queues[dev.0 as usize];
+        if queue.listed {
+            queue.later(self.poll.dev, decision.prog(), env.world.profile.mutations);
+        } else {
+            queue.listed = true;
+            queue.first(self.poll.dev, decision.prog());
+            self.flush_list.push_head(dev);
+        }
+        queue.push(slot as u8, len);
         self.trace_run(env, decision, slot, 1);
         self.done.redirect_ok += 1;
         self.paths.unicast_runs += 1;
