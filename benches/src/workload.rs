@@ -12,8 +12,8 @@ use xdpsim_core::{DevId, MapKind, Path, Plan, RedirectFlags, Scenario, Sink};
 /// Bytes of a batch when a capture is scanned in place.
 pub const WINDOW: usize = 128 << 10;
 
-/// The same where threads have to wait for each other at the end of each batch.
-const EPOCH_WINDOW: usize = 1 << 20;
+/// The same where threads wait for each other at the end of each batch, as the command reads then.
+const EPOCH_WINDOW: usize = xdpsim::runner::EPOCH_BYTES;
 
 fn window_of(plan: &Plan) -> usize {
     if plan.domains() > 1 { EPOCH_WINDOW } else { WINDOW }

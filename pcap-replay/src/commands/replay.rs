@@ -17,6 +17,7 @@ use crate::output::events::Events;
 use crate::output::tape::{Deliveries, Tape};
 use crate::output::totals::{CaptureDone, Totals};
 use crate::output::{json, ports, stdout, table};
+use crate::runner::EPOCH_BYTES;
 use crate::runner::{self, Finished, RunProgress, Settings, Source};
 
 /// What a replay came to.
@@ -83,12 +84,17 @@ fn replay_one(
     Ok(())
 }
 
-/// What is kept of a batch grows with the ports, so the batches of many ports are smaller.
+/// What is kept of a batch grows with the ports, so the batches of many ports are smaller. Several threads
+/// want larger ones.
 fn buffer_bytes(world: &World, kept: bool) -> usize {
     const WHOLE: usize = 1024 * 1024;
     const SMALLEST: usize = 16 * 1024;
     let ports = world.plan.ports().count();
-    if kept { (WHOLE * 8 / ports.max(1)).clamp(SMALLEST, WHOLE) } else { WHOLE }
+    match kept {
+        true => (WHOLE * 8 / ports.max(1)).clamp(SMALLEST, WHOLE),
+        false if world.plan.domains() > 1 => EPOCH_BYTES,
+        false => WHOLE,
+    }
 }
 
 /// One capture on its way.

@@ -14,6 +14,10 @@ use crate::capture::{CaptureError, Progress};
 
 pub use source::{MemorySource, Source};
 
+/// How much to read at a time where several threads wait for each other after each batch: less makes them
+/// wait more than work (two threads: 1.5 times one with 1 MiB, 1.8 with this).
+pub const EPOCH_BYTES: usize = 4 << 20;
+
 /// How to run.
 #[derive(Clone, Copy, Debug)]
 pub struct Settings {
