@@ -125,6 +125,12 @@ impl Devmap {
     /// Finds an entry for a program.
     #[inline]
     pub fn redirect_lookup(&self, key: MapKey) -> Option<Entry> {
+        self.entry(key).copied()
+    }
+
+    /// The same, to look at.
+    #[inline]
+    pub fn entry(&self, key: MapKey) -> Option<&Entry> {
         // No slot can be in use beyond the range, so it needs no check of its own.
         self.slots.get(key)
     }

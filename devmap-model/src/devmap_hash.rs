@@ -150,7 +150,13 @@ impl DevmapHash {
     /// Finds an entry for a program.
     #[inline]
     pub fn redirect_lookup(&self, key: MapKey) -> Option<Entry> {
-        self.by_key.get(&key.0).map(|stamped| stamped.entry)
+        self.entry(key).copied()
+    }
+
+    /// The same, to look at.
+    #[inline]
+    pub fn entry(&self, key: MapKey) -> Option<&Entry> {
+        self.by_key.get(&key.0).map(|stamped| &stamped.entry)
     }
 
     /// Removes every entry of a device that left, and says how many there were (MAP-13).

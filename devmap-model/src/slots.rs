@@ -25,9 +25,9 @@ pub(crate) struct Slots {
 
 impl Slots {
     #[inline]
-    pub(crate) fn get(&self, key: MapKey) -> Option<Entry> {
+    pub(crate) fn get(&self, key: MapKey) -> Option<&Entry> {
         match self.near.get(key.0 as usize) {
-            Some(slot) => *slot,
+            Some(slot) => slot.as_ref(),
             None => self.get_far(key),
         }
     }
@@ -35,8 +35,8 @@ impl Slots {
     /// Kept out of line: a search in a tree would swell every caller of the common case.
     #[cold]
     #[inline(never)]
-    fn get_far(&self, key: MapKey) -> Option<Entry> {
-        self.far.get(&key.0).copied()
+    fn get_far(&self, key: MapKey) -> Option<&Entry> {
+        self.far.get(&key.0)
     }
 
     /// Writes or clears a slot and returns what was there.

@@ -3,7 +3,7 @@
 //! Both tables are as large as the largest poll and never cleared, only counted: clearing would cost
 //! more than a poll of one frame.
 
-use xdpsim_devmap::{DevId, IfIndex, ProgId, QueueId, RedirectFlags, XdpAction};
+use xdpsim_devmap::{DevId, Entry, IfIndex, ProgId, QueueId, RedirectFlags, XdpAction};
 
 use crate::batch::Desc;
 use crate::mutation::Mutations;
@@ -187,9 +187,19 @@ pub(crate) enum Kind {
     NoMap,
 }
 
-/// A decision in 8 bytes: two frames are treated alike if their decisions are equal.
+impl Kind {
+    /// By number; what is no kind is never asked for.
+    const ALL: [Self; 16] = {
+        use Kind::*;
+        [
+            Pass, Drop, Aborted, Tx, Unknown, Device, IfIndex, Broadcast, NoTarget, NoMap, NoMap, NoMap, NoMap,
+            NoMap, NoMap, NoMap,
+        ]
+    };
+}
+
+/// A decision: two frames are treated alike if their decisions are equal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(C, align(8))]
 pub(crate) struct Decision {
     /// Device, map, ifindex or verdict.
     pub value: u32,
@@ -203,19 +213,43 @@ pub(crate) struct Decision {
 impl Decision {
     const NONE: Self = Self { kind: Kind::NoTarget, detail: 0, prog: 0, value: 0 };
 
+    /// Unicast to the entry that a lookup found.
+    #[inline]
+    pub fn device(entry: Entry) -> Self {
+        let prog = entry.prog.map_or(0, |prog| prog.0 as u16);
+        Self { kind: Kind::Device, detail: 0, prog, value: entry.dev.0 }
+    }
+
     /// The entry's program.
     #[inline]
     pub fn prog(self) -> Option<ProgId> {
         if self.prog == 0 { None } else { Some(ProgId(u32::from(self.prog))) }
     }
 
-    /// As one number, to compare: in the order of the fields, so that it is one load.
-    #[inline]
-    pub fn as_u64(self) -> u64 {
-        u64::from(self.value)
-            | u64::from(self.prog) << 32
-            | u64::from(self.detail) << 48
-            | u64::from(self.kind as u8) << 56
+    /// As one number, to store and to compare.
+    #[inline(always)]
+    pub const fn pack(self) -> Packed {
+        let (value, prog) = (self.value as u64, self.prog as u64);
+        Packed(value | prog << 32 | (self.detail as u64) << 48 | (self.kind as u64) << 56)
+    }
+}
+
+/// A [`Decision`] as one number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Packed(u64);
+
+impl Packed {
+    /// The decision.
+    #[inline(always)]
+    pub fn unpack(self) -> Decision {
+        let kind = Kind::ALL[(self.0 >> 56) as usize & 15];
+        Decision { value: self.0 as u32, prog: (self.0 >> 32) as u16, detail: (self.0 >> 48) as u8, kind }
+    }
+
+    /// The device of a unicast to a map entry's device.
+    #[inline(always)]
+    pub fn device(self) -> Option<DevId> {
+        (self.0 >> 56 == Kind::Device as u64).then_some(DevId(self.0 as u32))
     }
 }
 
@@ -231,7 +265,7 @@ pub(crate) struct Key {
 
 /// The decisions of a poll, by slot.
 pub struct Decided {
-    what: Box<[Decision; POLL_SLOTS]>,
+    what: Box<[Packed; POLL_SLOTS]>,
     keys: Box<[Key; POLL_SLOTS]>,
     pub(crate) mutations: Mutations,
 }
@@ -239,7 +273,7 @@ pub struct Decided {
 impl Decided {
     pub(crate) fn new(mutations: Mutations) -> Self {
         Self {
-            what: Box::new([Decision::NONE; POLL_SLOTS]),
+            what: Box::new([Decision::NONE.pack(); POLL_SLOTS]),
             keys: Box::new([Key::default(); POLL_SLOTS]),
             mutations,
         }
@@ -254,7 +288,7 @@ impl Decided {
     /// The same. XDP_REDIRECT consumes the redirect info (HLP-19). `keep_keys`: somebody wants events.
     #[inline(always)]
     pub(crate) fn record(&mut self, i: usize, act: XdpAction, ri: &mut RedirectInfo, keep_keys: bool) {
-        self.what[i] = if act == XdpAction::REDIRECT {
+        let decision = if act == XdpAction::REDIRECT {
             if keep_keys {
                 self.keys[i] = key_of(ri);
             }
@@ -269,6 +303,19 @@ impl Decided {
             };
             Decision { kind, detail: ri.note as u8, prog: 0, value: act.0 }
         };
+        self.what[i] = decision.pack();
+    }
+
+    /// The decisions on `n` frames from `from` on, to be written.
+    #[inline(always)]
+    pub(crate) fn stretch_mut(&mut self, from: usize, n: usize) -> &mut [Packed] {
+        &mut self.what[from..from + n]
+    }
+
+    /// Keeps what the event of frame `i` prints.
+    #[inline(always)]
+    pub(crate) fn keep(&mut self, i: usize, key: Key) {
+        self.keys[i] = key;
     }
 
     /// The frames from `runs` to `n` are decided as the one before them.
@@ -286,7 +333,13 @@ impl Decided {
     /// The decision on frame `i`.
     #[inline]
     pub(crate) fn of(&self, i: usize) -> Decision {
-        self.what[i]
+        self.what[i].unpack()
+    }
+
+    /// All decisions, by slot.
+    #[inline]
+    pub(crate) fn packed(&self) -> &[Packed; POLL_SLOTS] {
+        &self.what
     }
 
     /// What its event prints.
@@ -308,10 +361,7 @@ fn redirect_decision(ri: &mut RedirectInfo, mutations: Mutations) -> Decision {
             }
             None => Decision { kind: Kind::NoMap, ..Decision::NONE },
         },
-        (Some(_), Some(entry)) => {
-            let prog = entry.prog.map_or(0, |prog| prog.0 as u16);
-            Decision { kind: Kind::Device, detail: 0, prog, value: entry.dev.0 }
-        }
+        (Some(_), Some(entry)) => Decision::device(entry),
         _ if ri.ifindex_armed() => {
             Decision { kind: Kind::IfIndex, detail: ri.note as u8, prog: 0, value: ri.tgt_index as u32 }
         }

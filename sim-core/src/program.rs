@@ -73,19 +73,7 @@ pub trait XdpProgram: Send + Sync {
     /// Runs on all frames of a poll before anything is enqueued: one virtual call per poll. The default
     /// is what nearly everybody wants.
     fn run_poll(&mut self, ctx: &mut Ctx<'_>, poll: &mut PollFrames<'_>, out: &mut Decided) {
-        let n = poll.len();
-        if n == 1 {
-            ctx.begin();
-            let act = self.run(ctx, &mut poll.frame(0));
-            return out.verdict(0, act, ctx);
-        }
-        let runs = if self.is_uniform() { n.min(1) } else { n };
-        for i in 0..runs {
-            ctx.begin();
-            let act = self.run(ctx, &mut poll.frame(i));
-            out.verdict(i, act, ctx);
-        }
-        out.repeat_last(runs, n, ctx.keep_keys);
+        run_each(self, ctx, poll, out);
     }
 
     /// Does it treat all frames of a poll alike, whatever is in them? Then it runs on the first one only.
@@ -93,6 +81,29 @@ pub trait XdpProgram: Send + Sync {
     fn is_uniform(&self) -> bool {
         false
     }
+}
+
+/// Runs a program on each frame of a poll, or on the first one if it treats all alike.
+#[inline(always)]
+pub(crate) fn run_each<P: XdpProgram + ?Sized>(
+    program: &mut P,
+    ctx: &mut Ctx<'_>,
+    poll: &mut PollFrames<'_>,
+    out: &mut Decided,
+) {
+    let n = poll.len();
+    if n == 1 {
+        ctx.begin();
+        let act = program.run(ctx, &mut poll.frame(0));
+        return out.verdict(0, act, ctx);
+    }
+    let runs = if program.is_uniform() { n.min(1) } else { n };
+    for i in 0..runs {
+        ctx.begin();
+        let act = program.run(ctx, &mut poll.frame(i));
+        out.verdict(i, act, ctx);
+    }
+    out.repeat_last(runs, n, ctx.keep_keys);
 }
 
 /// The frames of one poll, as [`XdpProgram::run_poll`] sees them.

@@ -7,7 +7,7 @@
 
 use pcap_file::Endianness;
 use pcap_file::pcap::{PcapHeader, PcapTsResolution};
-use xdpsim_core::{Desc, Nanos};
+use xdpsim_core::{Desc, FrameNo, Nanos};
 
 use super::FRAME_BYTES_MAX;
 use super::clock::Clock;
@@ -82,22 +82,28 @@ impl Pcap {
     }
 }
 
-/// The records of a window.
+/// Frames that are put into the index at once: per frame it costs as much as finding the frame.
+const BLOCK: usize = 64;
+
+/// The records of a window: blocks of ordinary ones, and what stops a block looked at with care.
 fn records<const BIG_ENDIAN: bool>(
     bytes: &[u8],
     nanos_per_fraction: u32,
     mode: Truncated,
     index: &mut FrameIndex,
 ) -> Scan {
-    /// Frames that are put into the index at once: per frame it costs as much as finding the frame.
-    const BLOCK: usize = 64;
-    let mut at = 0;
-    let mut warm = 0;
-    let (mut frames, mut stamps, mut n) = ([Desc::default(); BLOCK], [Nanos::ZERO; BLOCK], 0);
-    let mut number = index.next_number();
+    let (mut frames, mut stamps) = ([Desc::default(); BLOCK], [Nanos::ZERO; BLOCK]);
+    let (mut at, mut warm) = (0, 0);
     let stop = loop {
         if at >= warm {
             warm = warm_up(bytes, at);
+        }
+        let number = index.next_number();
+        let block = (&mut frames, &mut stamps);
+        let n = ordinary::<BIG_ENDIAN>(bytes, &mut at, warm, nanos_per_fraction, number, block);
+        index.extend(&frames[..n], &stamps[..n]);
+        if n == BLOCK || at >= warm {
+            continue;
         }
         let Some(head) = bytes.get(at..).and_then(|rest| rest.first_chunk::<RECORD_HEAD>()) else {
             break Stop::More(RECORD_HEAD);
@@ -110,27 +116,53 @@ fn records<const BIG_ENDIAN: bool>(
         if end > bytes.len() {
             break Stop::More(end - at);
         }
-        if original > captured {
-            index.extend(&frames[..n], &stamps[..n]);
-            n = 0;
-            if let Err(stop) = index.note_truncated(original, mode) {
-                break stop;
-            }
+        if original > captured
+            && let Err(stop) = index.note_truncated(original, mode)
+        {
+            break stop;
         }
-        // At most 2^32 * 10^9 + 2^32 * 10^3: no overflow, whatever the fields hold.
-        let stamp = u64::from(secs) * 1_000_000_000 + u64::from(fraction) * u64::from(nanos_per_fraction);
-        frames[n % BLOCK] = Desc::arrived((at + RECORD_HEAD) as u32, captured, number);
-        stamps[n % BLOCK] = Nanos(stamp);
-        n += 1;
-        number.0 += 1;
-        if n == BLOCK {
-            index.extend(&frames, &stamps);
-            n = 0;
-        }
+        let frame = Desc::arrived((at + RECORD_HEAD) as u32, captured, index.next_number());
+        index.extend(&[frame], &[stamp(secs, fraction, nanos_per_fraction)]);
         at = end;
     };
-    index.extend(&frames[..n], &stamps[..n]);
     Scan { consumed: at, stop }
+}
+
+/// Records that are whole and not truncated, up to a block of them or to the first that begins at `warm` or
+/// behind it. Moves `at` on and says how many there were; `number` is the first one's. Out of line, so that
+/// all that it needs is in registers.
+#[inline(never)]
+fn ordinary<const BIG_ENDIAN: bool>(
+    bytes: &[u8],
+    at: &mut usize,
+    warm: usize,
+    nanos_per_fraction: u32,
+    number: FrameNo,
+    (frames, stamps): (&mut [Desc; BLOCK], &mut [Nanos; BLOCK]),
+) -> usize {
+    let mut next = *at;
+    let mut n = 0;
+    for (frame, time) in frames.iter_mut().zip(stamps) {
+        let head = bytes.get(next..).and_then(|rest| rest.first_chunk::<RECORD_HEAD>());
+        let Some(head) = head.filter(|_| next < warm) else { break };
+        let [secs, fraction, captured, original] = words::<BIG_ENDIAN>(head);
+        let end = next + RECORD_HEAD + captured as usize;
+        if captured > FRAME_BYTES_MAX || original > captured || end > bytes.len() {
+            break;
+        }
+        *frame = Desc::arrived((next + RECORD_HEAD) as u32, captured, FrameNo(number.0 + n as u64));
+        *time = stamp(secs, fraction, nanos_per_fraction);
+        next = end;
+        n += 1;
+    }
+    *at = next;
+    n
+}
+
+/// At most 2^32 * 10^9 + 2^32 * 10^3: no overflow, whatever the fields hold.
+#[inline(always)]
+fn stamp(secs: u32, fraction: u32, nanos_per_fraction: u32) -> Nanos {
+    Nanos(u64::from(secs) * 1_000_000_000 + u64::from(fraction) * u64::from(nanos_per_fraction))
 }
 
 #[inline(always)]

@@ -3,7 +3,8 @@
 use xdpsim_devmap::{MapId, XdpAction};
 
 use crate::frame::FrameMut;
-use crate::program::{Ctx, XdpProgram};
+use crate::poll::Decided;
+use crate::program::{Ctx, PollFrames, XdpProgram};
 use crate::rss;
 
 /// `return bpf_redirect_map(&map, hash of the flow % targets, 0)`: all frames of a flow take one way.
@@ -21,13 +22,22 @@ impl FlowHash {
     pub const fn new(map: MapId, targets: u32) -> Self {
         Self { map, targets: if targets == 0 { 1 } else { targets } }
     }
+
+    #[inline]
+    fn key(&self, frame: &FrameMut<'_>) -> u64 {
+        u64::from(rss::flow_hash(frame.data()) % self.targets)
+    }
 }
 
 impl XdpProgram for FlowHash {
     #[inline]
     fn run(&mut self, ctx: &mut Ctx<'_>, frame: &mut FrameMut<'_>) -> XdpAction {
-        let key = rss::flow_hash(frame.data()) % self.targets;
-        ctx.redirect_map(self.map, u64::from(key), 0)
+        let key = self.key(frame);
+        ctx.redirect_map(self.map, key, 0)
+    }
+
+    fn run_poll(&mut self, ctx: &mut Ctx<'_>, poll: &mut PollFrames<'_>, out: &mut Decided) {
+        ctx.redirect_map_each(self.map, 0, poll, out, |frame| self.key(frame));
     }
 
     fn clone_box(&self) -> Box<dyn XdpProgram> {

@@ -2,10 +2,11 @@
 //!
 //! A key that never changes has a type of its own, so that nothing but the helper runs for a frame.
 
-use xdpsim_devmap::{IfIndex, MapId, XdpAction};
+use xdpsim_devmap::{IfIndex, MapId, RedirectFlags, XdpAction};
 
 use crate::frame::FrameMut;
-use crate::program::{Ctx, XdpProgram};
+use crate::poll::Decided;
+use crate::program::{Ctx, PollFrames, XdpProgram, run_each};
 use crate::scenario::KeySource;
 
 /// `return bpf_redirect(ifindex, flags)`.
@@ -91,14 +92,21 @@ impl RedirectMapBy {
             KeySource::Const(key) => key,
             KeySource::IngressIfindex => u64::from(ctx.ingress_ifindex.0),
             KeySource::RxQueueIndex => u64::from(ctx.rx_queue_index.0),
-            KeySource::FrameByte { offset, modulo } => {
-                let byte = u32::from(frame.byte(offset).unwrap_or(0));
-                let modulo = modulo.max(1);
-                // A division would be the dearest step of the whole frame.
-                u64::from(if modulo.is_power_of_two() { byte & (modulo - 1) } else { byte % modulo })
-            }
+            KeySource::FrameByte { offset, modulo } => byte_rem(frame, offset, modulo.max(1)),
         }
     }
+}
+
+/// A byte of the frame, 0 where it has none, and a mask: a division would be the dearest step of all.
+#[inline(always)]
+fn byte_and(frame: &FrameMut<'_>, offset: u32, mask: u32) -> u64 {
+    u64::from(u32::from(frame.byte(offset).unwrap_or(0)) & mask)
+}
+
+/// The same modulo something that isn't zero.
+#[inline(always)]
+fn byte_rem(frame: &FrameMut<'_>, offset: u32, modulo: u32) -> u64 {
+    u64::from(u32::from(frame.byte(offset).unwrap_or(0)) % modulo)
 }
 
 impl XdpProgram for RedirectMapBy {
@@ -106,6 +114,24 @@ impl XdpProgram for RedirectMapBy {
     fn run(&mut self, ctx: &mut Ctx<'_>, frame: &mut FrameMut<'_>) -> XdpAction {
         let key = self.key(ctx, frame);
         ctx.redirect_map(self.map, key, self.flags)
+    }
+
+    fn run_poll(&mut self, ctx: &mut Ctx<'_>, poll: &mut PollFrames<'_>, out: &mut Decided) {
+        match self.key {
+            KeySource::FrameByte { offset, modulo } if self.flags & !RedirectFlags::ACTION_MASK == 0 => {
+                let (map, flags) = (self.map, self.flags);
+                match modulo.max(1) {
+                    modulo if modulo.is_power_of_two() => {
+                        let mask = modulo - 1;
+                        ctx.redirect_map_each(map, flags, poll, out, |frame| byte_and(frame, offset, mask));
+                    }
+                    modulo => {
+                        ctx.redirect_map_each(map, flags, poll, out, |frame| byte_rem(frame, offset, modulo));
+                    }
+                }
+            }
+            _ => run_each(self, ctx, poll, out),
+        }
     }
 
     fn clone_box(&self) -> Box<dyn XdpProgram> {

@@ -5,7 +5,8 @@
 //!    [`bulk_queue`]s.
 //! 3. [`flush`]: `xdp_do_flush()` hands each queue to its driver, after its [`devmap_prog`].
 //!
-//! [`runs`] is the fast form of step 2: whole runs of equal decisions at once, where that is legal.
+//! [`helper_poll`] and [`runs`] are the fast forms of steps 1 and 2: a whole poll, or whole runs of equal
+//! decisions, at once where that is legal.
 
 pub mod broadcast;
 pub mod bulk_queue;
@@ -13,6 +14,7 @@ pub mod devmap_prog;
 pub mod enqueue;
 pub mod flush;
 pub mod helper;
+pub mod helper_poll;
 pub mod info;
 pub mod runs;
 #[cfg(test)]

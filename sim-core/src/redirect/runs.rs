@@ -17,6 +17,9 @@ use crate::poll::{Decision, Kind, Poll};
 use crate::sink::Sink;
 use crate::trace::Event;
 
+/// So many equal decisions in a row are worth the bookkeeping of a run.
+const RUN_MIN: usize = 4;
+
 /// A broadcast's targets as they are for one ingress, until maps or devices change.
 #[derive(Clone, Debug)]
 struct Group {
@@ -106,12 +109,18 @@ impl Cpu {
         let mut i = 0;
         while i < n {
             let decision = self.decided.of(i);
+            if plain && decision.kind == Kind::Device {
+                let next = self.unicast_mixed(env, i, n);
+                if next > i {
+                    i = next;
+                    continue;
+                }
+            }
             let end = match decision.kind {
                 Kind::Device | Kind::Broadcast if plain => self.run_end(i, n),
                 _ => i + 1,
             };
             let taken = match decision.kind {
-                Kind::Device if plain && end - i == 1 => self.unicast_one(env, decision, i),
                 Kind::Device if plain => self.unicast_run(env, decision, i, end),
                 Kind::Broadcast if plain => self.broadcast_run(env, decision, i, end),
                 _ => false,
@@ -163,38 +172,60 @@ impl Cpu {
     /// Where the run of decisions that equal the `from`-th ends.
     #[inline]
     fn run_end(&self, from: usize, n: usize) -> usize {
-        let first = self.decided.of(from).as_u64();
-        let mut end = from + 1;
-        while end < n && self.decided.of(end).as_u64() == first {
-            end += 1;
-        }
-        end
+        let what = &self.decided.packed()[from..n];
+        from + what.iter().take_while(|&decision| *decision == what[0]).count()
     }
 
-    /// One frame to a device. `false`: not legal, nothing done.
+    /// Frames to changing devices, one by one, up to a run, to a frame that is no such one or to one that
+    /// its device does not take. Says where it stopped.
     #[inline]
-    fn unicast_one<S: Sink>(&mut self, env: &mut Env<'_, S>, decision: Decision, slot: usize) -> bool {
-        let dev = DevId(decision.value);
-        let len = self.poll.desc(slot as u8).len;
-        if len >= env.world.devices.get(dev).limit && !env.mutated(Mutations::FAST_IGNORES_LENGTH) {
-            return false;
+    fn unicast_mixed<S: Sink>(&mut self, env: &mut Env<'_, S>, from: usize, n: usize) -> usize {
+        let mut next = from;
+        loop {
+            let (to, full) = self.store_mixed(env.world, next, n);
+            if S::EVENTS {
+                for slot in next..to {
+                    self.trace_run(env, self.decided.of(slot), slot, 1);
+                }
+            }
+            next = to;
+            match full {
+                Some(dev) => self.bq_xmit_all(env, dev, false),
+                None => break,
+            }
         }
-        if self.queues[dev.0 as usize].is_full() {
-            self.bq_xmit_all(env, dev, false);
+        self.done.redirect_ok += (next - from) as u64;
+        self.paths.unicast_runs += (next - from) as u64;
+        next
+    }
+
+    /// The same, as far as no queue is full: where it stopped, and which queue is.
+    #[inline(always)]
+    fn store_mixed(&mut self, world: &World, from: usize, n: usize) -> (usize, Option<DevId>) {
+        let (what, descs) = (&self.decided.packed()[..n], &self.poll.table()[..n]);
+        let mutations = world.profile.mutations;
+        for slot in from..n {
+            let decision = what[slot];
+            let run = what[slot..].first_chunk::<RUN_MIN>().is_some_and(|chunk| *chunk == [decision; RUN_MIN]);
+            let Some(dev) = decision.device().filter(|_| !run) else { return (slot, None) };
+            let len = descs[slot].len;
+            if len >= world.devices.get(dev).limit && !mutations.has(Mutations::FAST_IGNORES_LENGTH) {
+                return (slot, None);
+            }
+            let queue = &mut self.queues[dev.0 as usize];
+            if queue.is_full() {
+                return (slot, Some(dev));
+            }
+            if queue.listed {
+                queue.later(self.poll.dev, decision.unpack().prog(), mutations);
+            } else {
+                queue.listed = true;
+                queue.first(self.poll.dev, decision.unpack().prog());
+                self.flush_list.push_head(dev);
+            }
+            queue.push(slot as u8, len);
         }
-        let queue = &mut self.queues[dev.0 as usize];
-        if queue.listed {
-            queue.later(self.poll.dev, decision.prog(), env.world.profile.mutations);
-        } else {
-            queue.listed = true;
-            queue.first(self.poll.dev, decision.prog());
-            self.flush_list.push_head(dev);
-        }
-        queue.push(slot as u8, len);
-        self.trace_run(env, decision, slot, 1);
-        self.done.redirect_ok += 1;
-        self.paths.unicast_runs += 1;
-        true
+        (n, None)
     }
 
     /// Frames to one device with one program. `false`: not legal, nothing done.
