@@ -93,8 +93,8 @@ impl Store {
         if desc.buffer() == Desc::BATCH { 0 } else { usize::from(desc.meta_len()) }
     }
 
-    /// Copies a frame to the end of the arena with its headroom in front and `tail` zero bytes behind.
-    fn copy_to_arena(&mut self, input: &[u8], desc: Desc, tail: u32) -> Desc {
+    /// Copies a frame to the end of the arena with its headroom in front.
+    fn copy_to_arena(&mut self, input: &[u8], desc: Desc) -> Desc {
         let front = self.front_of(desc);
         let room = usize::from(desc.headroom());
         let base = self.arena.len();
@@ -106,10 +106,7 @@ impl Store {
             Desc::ARENA => self.arena.extend_from_within(start..end),
             _ => self.arena.extend_from_slice(&self.kept[start..end]),
         }
-        let end = self.arena.len();
-        self.arena.resize(end + tail as usize, 0);
-        let moved = desc.moved(Desc::ARENA, (base + room) as u32);
-        Desc { len: desc.len + tail, ..moved }
+        desc.moved(Desc::ARENA, (base + room) as u32)
     }
 }
 
@@ -178,20 +175,17 @@ impl<'a> FrameMut<'a> {
     #[inline(always)]
     #[must_use]
     pub fn byte(&self, offset: u32) -> Option<u8> {
-        if offset >= self.linear_len() {
-            return None;
+        // One comparison for the usual case: as it was captured, and without fragments.
+        if self.desc.buf == Desc::BATCH {
+            let at = self.desc.off as usize + offset as usize;
+            return if offset < self.desc.len { self.input.get(at).copied() } else { None };
         }
-        let buffer = match self.desc.buffer() {
-            Desc::BATCH => self.input,
-            Desc::ARENA => &self.store.arena,
-            _ => &self.store.kept,
-        };
-        buffer.get(self.desc.off as usize + offset as usize).copied()
+        self.data().get(offset as usize).copied()
     }
 
     /// `data` to `data_end`, to write. The first write copies the frame.
     pub fn data_mut(&mut self) -> &mut [u8] {
-        self.make_private(0);
+        self.make_private();
         let (off, linear) = (self.desc.off as usize, self.linear_len() as usize);
         &mut self.store.arena[off..off + linear]
     }
@@ -209,7 +203,7 @@ impl<'a> FrameMut<'a> {
 
     /// `data_meta` to `data`, to write.
     pub fn meta_mut(&mut self) -> &mut [u8] {
-        self.make_private(0);
+        self.make_private();
         let (off, len) = (self.desc.off as usize, usize::from(self.desc.meta_len()));
         &mut self.store.arena[off - len..off]
     }
@@ -225,7 +219,7 @@ impl<'a> FrameMut<'a> {
         if room < i64::from(XDP_FRAME_SIZE + meta) || left < 14 {
             return Err(Errno::EINVAL);
         }
-        self.make_private(0);
+        self.make_private();
         let (off, meta) = (self.desc.off as usize, meta as usize);
         let to = (off as i64 + i64::from(delta)) as usize;
         self.store.arena.copy_within(off - meta..off, to - meta);
@@ -239,17 +233,18 @@ impl<'a> FrameMut<'a> {
     ///
     /// # Errors
     /// EINVAL if it would pass `data` or enter the frame header; EACCES for a length that is no
-    /// multiple of 4 or longer than 216 bytes.
+    /// multiple of 4 or longer than 252 bytes (its length is kept in one byte, and `data` may have been
+    /// moved on before).
     pub fn adjust_meta(&mut self, delta: i32) -> Result<(), Errno> {
         let len = i64::from(self.desc.meta_len()) - i64::from(delta);
         let room = i64::from(self.desc.headroom());
         if len < 0 || room - len < i64::from(XDP_FRAME_SIZE) {
             return Err(Errno::EINVAL);
         }
-        if len % 4 != 0 || len > 216 {
+        if len % 4 != 0 || len > 252 {
             return Err(Errno::EACCES);
         }
-        self.make_private(0);
+        self.make_private();
         *self.desc = self.desc.with_head(self.desc.headroom(), len as u16);
         Ok(())
     }
@@ -272,19 +267,31 @@ impl<'a> FrameMut<'a> {
         }
         match u32::try_from(delta) {
             Ok(0) => {}
-            Ok(more) => {
-                self.private = false;
-                self.make_private(more);
-            }
+            Ok(more) => self.grow_tail(more as usize),
             Err(_) => self.desc.len = len as u32,
         }
         Ok(())
     }
 
-    /// Makes sure that nobody else sees what is written, with `tail` zero bytes behind the data.
-    fn make_private(&mut self, tail: u32) {
+    /// Bytes that `data` was moved past stay in front of it, as in a kernel's page, so a frame that was
+    /// written before is not copied again.
+    fn grow_tail(&mut self, more: usize) {
+        self.make_private();
+        let end = self.desc.off as usize + self.desc.len as usize;
+        let arena = &mut self.store.arena;
+        let free = arena.len() - end;
+        // Behind the last copy there is only what an earlier call cut off.
+        if free < more {
+            arena.resize(end + more, 0);
+        }
+        arena[end..end + more.min(free)].fill(0);
+        self.desc.len += more as u32;
+    }
+
+    /// Makes sure that nobody else sees what is written.
+    fn make_private(&mut self) {
         if !self.private {
-            *self.desc = self.store.copy_to_arena(self.input, *self.desc, tail);
+            *self.desc = self.store.copy_to_arena(self.input, *self.desc);
             self.private = true;
         }
     }
