@@ -96,7 +96,7 @@ fn records<const BIG_ENDIAN: bool>(
     let (mut at, mut warm) = (0, 0);
     let stop = loop {
         if at >= warm {
-            warm = warm_up(bytes, at);
+            warm = warm_up(bytes, at, index.len());
         }
         let number = index.next_number();
         let block = (&mut frames, &mut stamps);
@@ -140,22 +140,26 @@ fn ordinary<const BIG_ENDIAN: bool>(
     number: FrameNo,
     (frames, stamps): (&mut [Desc; BLOCK], &mut [Nanos; BLOCK]),
 ) -> usize {
-    let mut next = *at;
+    // What is left, rather than where it begins: one comparison a step.
+    let mut rest = bytes.get(*at..).unwrap_or_default();
+    let cold = bytes.len().saturating_sub(warm);
     let mut n = 0;
     for (frame, time) in frames.iter_mut().zip(stamps) {
-        let head = bytes.get(next..).and_then(|rest| rest.first_chunk::<RECORD_HEAD>());
-        let Some(head) = head.filter(|_| next < warm) else { break };
+        let Some((head, data)) = rest.split_first_chunk::<RECORD_HEAD>().filter(|_| rest.len() > cold) else {
+            break;
+        };
         let [secs, fraction, captured, original] = words::<BIG_ENDIAN>(head);
-        let end = next + RECORD_HEAD + captured as usize;
-        if captured > FRAME_BYTES_MAX || original > captured || end > bytes.len() {
+        let Some(behind) = data.get(captured as usize..) else { break };
+        if captured > FRAME_BYTES_MAX || original > captured {
             break;
         }
-        *frame = Desc::arrived((next + RECORD_HEAD) as u32, captured, FrameNo(number.0 + n as u64));
+        let off = bytes.len() - data.len();
+        *frame = Desc::arrived(off as u32, captured, FrameNo(number.0 + n as u64));
         *time = stamp(secs, fraction, nanos_per_fraction);
-        next = end;
+        rest = behind;
         n += 1;
     }
-    *at = next;
+    *at = bytes.len() - rest.len();
     n
 }
 

@@ -107,7 +107,7 @@ impl PcapNg {
         let mut warm = 0;
         while let Some(head) = bytes[*at..].first_chunk::<PACKET_HEAD>() {
             if *at >= warm {
-                warm = warm_up(bytes, *at);
+                warm = warm_up(bytes, *at, index.len());
             }
             let word = |word| field::<BE>(head, word);
             let (kind, total) = (word(0), word(1));
