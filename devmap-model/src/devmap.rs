@@ -7,8 +7,8 @@
 
 use crate::slots::{self, Slots};
 use crate::{
-    DevId, DevmapInfo, DevmapValue, Entry, Errno, MapAttr, MapKey, MapKind, Owner, UpdateEnv, UpdateFlags,
-    node,
+    DevId, DevmapInfo, DevmapValue, Entry, Errno, MapAttr, MapKey, MapKind, MapMutations, Owner, UpdateEnv,
+    UpdateFlags, node,
 };
 
 /// A DEVMAP.
@@ -31,6 +31,7 @@ pub struct Devmap {
     owner: Owner,
     slots: Slots,
     programs: usize,
+    mutations: MapMutations,
 }
 
 impl Devmap {
@@ -40,7 +41,18 @@ impl Devmap {
     /// EINVAL for a wrong kind, size, capacity or flag.
     pub fn create(attr: &MapAttr) -> Result<Devmap, Errno> {
         let attr = node::check_attr(attr, MapKind::Devmap)?;
-        Ok(Devmap { attr, owner: Owner::default(), slots: Slots::default(), programs: 0 })
+        Ok(Devmap {
+            attr,
+            owner: Owner::default(),
+            slots: Slots::default(),
+            programs: 0,
+            mutations: MapMutations::empty(),
+        })
+    }
+
+    /// The same map with these deliberate faults.
+    pub(crate) fn with_mutations(self, mutations: MapMutations) -> Devmap {
+        Devmap { mutations, ..self }
     }
 
     /// What the map reports about itself.
@@ -156,6 +168,9 @@ impl Devmap {
         let old = self.slots.put(key, entry);
         let removed = old.is_some_and(|old| old.prog.is_some());
         self.programs = self.programs + usize::from(added) - usize::from(removed);
+        if self.mutations.has(MapMutations::OWNER_NOT_STICKY) && self.walk().next().is_none() {
+            self.owner = Owner::default();
+        }
     }
 }
 

@@ -7,8 +7,8 @@
 
 use crate::key_hash::KeyTable;
 use crate::{
-    DevId, DevmapInfo, DevmapValue, Entry, Errno, MapAttr, MapKey, MapKind, Owner, UpdateEnv, UpdateFlags,
-    node,
+    DevId, DevmapInfo, DevmapValue, Entry, Errno, MapAttr, MapKey, MapKind, MapMutations, Owner, UpdateEnv,
+    UpdateFlags, node,
 };
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, btree_map};
@@ -45,6 +45,7 @@ pub struct DevmapHash {
     by_place: BTreeMap<Place, (MapKey, Entry)>,
     next_stamp: u64,
     programs: usize,
+    mutations: MapMutations,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -70,7 +71,13 @@ impl DevmapHash {
             by_place: BTreeMap::new(),
             next_stamp: 0,
             programs: 0,
+            mutations: MapMutations::empty(),
         })
+    }
+
+    /// The same map with these deliberate faults.
+    pub(crate) fn with_mutations(self, mutations: MapMutations) -> DevmapHash {
+        DevmapHash { mutations, ..self }
     }
 
     /// What the map reports about itself.
@@ -108,13 +115,20 @@ impl DevmapHash {
         if exists && flags == UpdateFlags::NOEXIST {
             return Err(Errno::EEXIST);
         }
+        if !exists && flags == UpdateFlags::EXIST && self.mutations.has(MapMutations::HASH_EXIST_NEEDS_KEY) {
+            return Err(Errno::ENOENT);
+        }
         let program = node::given_program(value, self.attr.value_size);
         let entry = node::make_entry(value.ifindex, program, &mut self.owner, env)?;
         if !exists && self.by_key.len() >= self.attr.max_entries as usize {
             return Err(Errno::E2BIG);
         }
+        let stamp = match self.by_key.get(&key.0) {
+            Some(old) if self.mutations.has(MapMutations::HASH_UPDATE_STAYS) => old.stamp,
+            _ => self.next_stamp,
+        };
         self.remove(key);
-        self.insert(key, entry);
+        self.insert(key, entry, stamp);
         Ok(())
     }
 
@@ -123,7 +137,11 @@ impl DevmapHash {
     /// # Errors
     /// ENOENT if the key is absent.
     pub fn delete(&mut self, key: MapKey) -> Result<(), Errno> {
-        self.remove(key).map(|_| ()).ok_or(Errno::ENOENT)
+        self.remove(key).ok_or(Errno::ENOENT)?;
+        if self.by_place.is_empty() && self.mutations.has(MapMutations::OWNER_NOT_STICKY) {
+            self.owner = Owner::default();
+        }
+        Ok(())
     }
 
     /// Reads an entry through the system call (MAP-08).
@@ -181,11 +199,13 @@ impl DevmapHash {
     fn place(&self, key: MapKey, stamp: u64) -> Place {
         // At most 2^31 entries, so the power of two fits.
         let mask = self.attr.max_entries.next_power_of_two() - 1;
+        if self.mutations.has(MapMutations::HASH_ASCENDING) {
+            return (key.0, Reverse(stamp));
+        }
         (key.0 & mask, Reverse(stamp))
     }
 
-    fn insert(&mut self, key: MapKey, entry: Entry) {
-        let stamp = self.next_stamp;
+    fn insert(&mut self, key: MapKey, entry: Entry, stamp: u64) {
         self.next_stamp += 1;
         self.by_key.insert(key.0, Stamped { entry, stamp });
         self.by_place.insert(self.place(key, stamp), (key, entry));

@@ -97,3 +97,18 @@ bitflags! {
         const INNER_MAP = 0x1000;
     }
 }
+
+impl MapFlags {
+    /// How the new descriptor may be used is no property of the map, so the map doesn't report it.
+    const ACCESS: MapFlags = MapFlags::RDONLY.union(MapFlags::WRONLY);
+
+    /// A descriptor that may only read and only write is refused.
+    pub(crate) const fn is_one_access(self) -> bool {
+        !self.contains(MapFlags::ACCESS)
+    }
+
+    /// Those that the map keeps and reports.
+    pub(crate) const fn of_the_map(self) -> MapFlags {
+        self.difference(MapFlags::ACCESS)
+    }
+}

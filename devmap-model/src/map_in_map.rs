@@ -46,9 +46,14 @@ impl InnerShape {
     }
 }
 
-fn check_attr(attr: &MapAttr, kind: MapKind, allowed: MapFlags) -> Result<(), Errno> {
+/// What creating either kind begins with, and the attributes it then reports.
+fn check_attr(attr: &MapAttr, kind: MapKind, allowed: MapFlags) -> Result<MapAttr, Errno> {
     let sizes_ok = attr.key_size == 4 && attr.value_size == 4 && attr.max_entries > 0;
-    if attr.kind == kind && sizes_ok && allowed.contains(attr.flags) { Ok(()) } else { Err(Errno::EINVAL) }
+    let flags_ok = allowed.contains(attr.flags) && attr.flags.is_one_access();
+    if attr.kind != kind || !sizes_ok || !flags_ok {
+        return Err(Errno::EINVAL);
+    }
+    Ok(MapAttr { flags: attr.flags.of_the_map(), ..attr.clone() })
 }
 
 /// An array of maps.
@@ -76,9 +81,9 @@ impl ArrayOfMaps {
     /// EINVAL for a wrong kind, size, capacity, flag or nesting; EBADF without a template.
     pub fn create(attr: &MapAttr, template: Option<InnerShape>) -> Result<ArrayOfMaps, Errno> {
         let allowed = MapFlags::NUMA_NODE | MapFlags::RDONLY | MapFlags::WRONLY;
-        check_attr(attr, MapKind::ArrayOfMaps, allowed)?;
+        let attr = check_attr(attr, MapKind::ArrayOfMaps, allowed)?;
         let shape = InnerShape::as_template(template)?;
-        Ok(ArrayOfMaps { attr: attr.clone(), shape, slots: BTreeMap::new() })
+        Ok(ArrayOfMaps { attr, shape, slots: BTreeMap::new() })
     }
 
     /// What the map reports about itself.
@@ -163,7 +168,7 @@ impl HashOfMaps {
     /// EINVAL for a wrong kind, size, capacity, flag or nesting; EBADF without a template; E2BIG for more
     /// than 2^31 entries.
     pub fn create(attr: &MapAttr, template: Option<InnerShape>) -> Result<HashOfMaps, Errno> {
-        check_attr(attr, MapKind::HashOfMaps, HashOfMaps::ALLOWED)?;
+        let attr = check_attr(attr, MapKind::HashOfMaps, HashOfMaps::ALLOWED)?;
         if attr.flags.contains(MapFlags::RDONLY_PROG | MapFlags::WRONLY_PROG) {
             return Err(Errno::EINVAL);
         }
@@ -171,7 +176,7 @@ impl HashOfMaps {
         if attr.max_entries > HASH_MAX_ENTRIES {
             return Err(Errno::E2BIG);
         }
-        Ok(HashOfMaps { attr: attr.clone(), shape, slots: BTreeMap::new() })
+        Ok(HashOfMaps { attr, shape, slots: BTreeMap::new() })
     }
 
     const ALLOWED: MapFlags = MapFlags::NO_PREALLOC

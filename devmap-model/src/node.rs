@@ -18,11 +18,12 @@ const VALUE_INDEX_AND_PROG: u32 = 8;
 pub(crate) fn check_attr(attr: &MapAttr, kind: MapKind) -> Result<MapAttr, Errno> {
     let allowed = MapFlags::NUMA_NODE | MapFlags::RDONLY | MapFlags::WRONLY;
     let sizes_ok = attr.key_size == 4 && matches!(attr.value_size, VALUE_INDEX | VALUE_INDEX_AND_PROG);
-    if attr.kind != kind || attr.max_entries == 0 || !sizes_ok || !allowed.contains(attr.flags) {
+    let wrong = attr.kind != kind || attr.max_entries == 0 || !sizes_ok || !allowed.contains(attr.flags);
+    if wrong || !attr.flags.is_one_access() {
         return Err(Errno::EINVAL);
     }
     // A program's lookup points into the entry itself, so the kernel bars programs from writing to it.
-    Ok(MapAttr { flags: attr.flags | MapFlags::RDONLY_PROG, ..attr.clone() })
+    Ok(MapAttr { flags: attr.flags.of_the_map() | MapFlags::RDONLY_PROG, ..attr.clone() })
 }
 
 /// The descriptor a value really carries: cut off by a short value, and void below 1 (MAP-02).

@@ -10,7 +10,7 @@
 
 use crate::{
     ArrayOfMaps, DevId, Devmap, DevmapHash, DevmapInfo, DevmapValue, Entry, Errno, HashOfMaps, InnerShape,
-    Map, MapAttr, MapId, MapKey, MapKind, ProgInfo, Targets, UpdateEnv, UpdateFlags,
+    Map, MapAttr, MapId, MapKey, MapKind, MapMutations, ProgInfo, Targets, UpdateEnv, UpdateFlags,
 };
 
 /// A value as an update writes it.
@@ -39,6 +39,7 @@ pub struct MapTable {
     /// Entries with a program, over all maps.
     programs: usize,
     version: u64,
+    mutations: MapMutations,
 }
 
 /// A map and what keeps it alive.
@@ -52,6 +53,12 @@ struct Held {
 }
 
 impl MapTable {
+    /// No maps yet, and these deliberate faults in all that will be created.
+    #[must_use]
+    pub fn with_mutations(mutations: MapMutations) -> MapTable {
+        MapTable { mutations, ..MapTable::default() }
+    }
+
     /// Creates a map and gives it the next id, from 1 (MAP-01).
     ///
     /// # Errors
@@ -60,8 +67,8 @@ impl MapTable {
     pub fn create(&mut self, attr: &MapAttr) -> Result<MapId, Errno> {
         let template = attr.inner.and_then(|id| self.shape(id));
         let map = match attr.kind {
-            MapKind::Devmap => Map::Devmap(Devmap::create(attr)?),
-            MapKind::DevmapHash => Map::DevmapHash(DevmapHash::create(attr)?),
+            MapKind::Devmap => Map::Devmap(Devmap::create(attr)?.with_mutations(self.mutations)),
+            MapKind::DevmapHash => Map::DevmapHash(DevmapHash::create(attr)?.with_mutations(self.mutations)),
             MapKind::ArrayOfMaps => Map::ArrayOfMaps(ArrayOfMaps::create(attr, template)?),
             MapKind::HashOfMaps => Map::HashOfMaps(HashOfMaps::create(attr, template)?),
         };

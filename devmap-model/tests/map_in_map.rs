@@ -115,6 +115,22 @@ fn creation_flags_are_checked() {
     let flags = MapFlags::RDONLY_PROG | MapFlags::WRONLY_PROG;
     let attr = MapAttr { flags, ..outer_attr(MapKind::HashOfMaps, inners[0]) };
     assert_eq!(maps.create(&attr), Err(Errno::EINVAL), "nobody could use it");
+    for kind in [MapKind::ArrayOfMaps, MapKind::HashOfMaps] {
+        let Nest { mut maps, inners, .. } = nest(kind);
+        let mut with = |flags| maps.create(&MapAttr { flags, ..outer_attr(kind, inners[0]) });
+        assert_eq!(with(MapFlags::RDONLY | MapFlags::WRONLY), Err(Errno::EINVAL), "{kind}");
+        let created = with(MapFlags::NUMA_NODE | MapFlags::RDONLY).unwrap();
+        assert_eq!(maps.get(created).unwrap().attr().flags, MapFlags::NUMA_NODE, "{kind}");
+    }
+}
+
+/// How its descriptor may be used is no part of a map's shape.
+#[test]
+fn an_inner_map_may_be_read_only_for_its_descriptor() {
+    let Nest { mut maps, outer, .. } = nest(MapKind::ArrayOfMaps);
+    let inner = maps.create(&MapAttr { flags: MapFlags::RDONLY, ..MapAttr::devmap("read", 4) }).unwrap();
+    let value = MapValue::Inner(inner);
+    assert_eq!(maps.update(outer, MapKey(0), value, UpdateFlags::ANY, &task()), Ok(()));
 }
 
 /// A hash of maps is limited as a DEVMAP_HASH, with another errno; an array isn't.

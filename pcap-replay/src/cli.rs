@@ -15,7 +15,7 @@ Exit codes:
   1  a check was asked for and found something
   2  wrong usage, a scenario that cannot be run, or a capture that is broken (what comes before the
      break was replayed) or not Ethernet
-  3  internal fault: the simulator contradicts itself
+  3  internal fault: the simulator contradicts itself, or (verify) the running kernel
   4  nothing to replay: no frame in any capture";
 
 const REPLAY_AFTER: &str = "\
@@ -47,6 +47,19 @@ counts from 0. Each rule that decided a step is named at the end of its line: do
 its text.
 ";
 
+#[cfg(target_os = "linux")]
+const VERIFY_AFTER: &str = "\
+Examples:
+  sudo xdpsim verify host.toml in.pcap
+        the scenario on veth pairs in namespaces of its own, nothing of which stays behind
+  sudo xdpsim verify --random 200000 --seed 1
+        random scenarios, and how often each rule was exercised
+
+Compared are: what leaves by each port, byte for byte and in order; what is passed to the stack; the
+tracepoints' events with their fields; the result of every map operation; all maps; all counters. Where
+the two differ, xdpsim is wrong about this kernel: exit code 3.
+";
+
 /// Replays captures through the Linux XDP redirect pipeline and explains where every frame went.
 ///
 /// Helper call, bulk queue, flush: simulated without root, without a kernel, and the same every time.
@@ -70,6 +83,10 @@ pub enum Command {
     /// Check scenario files: all errors at once, with line, column and a caret
     #[command(after_help = EXIT_CODES)]
     Check(CheckArgs),
+    /// Play the same on the model and on the running kernel, and say where they first differ (root)
+    #[cfg(target_os = "linux")]
+    #[command(after_help = format!("{VERIFY_AFTER}\n{EXIT_CODES}"))]
+    Verify(VerifyArgs),
 }
 
 /// What is simulated, and what arrives there.
@@ -181,6 +198,31 @@ pub struct CheckArgs {
     pub scenarios: Vec<PathBuf>,
 
     /// A JSON document with a list of `{file, line, column, message, help, severity}`
+    #[arg(short, long)]
+    pub json: bool,
+}
+
+/// `xdpsim verify`.
+#[cfg(target_os = "linux")]
+#[derive(Clone, Debug, Args)]
+pub struct VerifyArgs {
+    /// What is played.
+    #[command(flatten)]
+    pub world: WorldArgs,
+
+    /// Frames of each capture to play, from the first on
+    #[arg(short = 'c', long, value_name = "N", default_value_t = 10_000)]
+    pub limit: u64,
+
+    /// Instead of a scenario: so many random cases, and five times as many operations on maps
+    #[arg(long, value_name = "N", conflicts_with_all = ["files", "read", "ports", "broadcast", "limit"])]
+    pub random: Option<u64>,
+
+    /// Where the random numbers begin
+    #[arg(long, value_name = "S", default_value_t = 1, requires = "random")]
+    pub seed: u64,
+
+    /// One JSON document instead of text; errors are in it too
     #[arg(short, long)]
     pub json: bool,
 }

@@ -48,6 +48,8 @@ pub mod rss;
 pub mod scenario;
 pub mod sink;
 pub mod story;
+#[cfg(feature = "proptest")]
+pub mod strategies;
 pub mod time;
 pub mod trace;
 pub mod world;

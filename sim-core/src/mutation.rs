@@ -1,9 +1,13 @@
 //! Deliberate faults of the model: each breaks one rule, so that the tests can be judged.
 //!
 //! Only with the feature `mutations`; without it [`Mutations::has`] is the constant `false` and the
-//! branches are not even compiled in.
+//! branches are not even compiled in. Faults of the maps are planted in [`xdpsim_devmap`], as
+//! [`MapMutations`].
+//!
+//! The fast path knows only the faults of its own: with any other the frame path runs.
 
 use bitflags::bitflags;
+use xdpsim_devmap::MapMutations;
 
 bitflags! {
     /// A set of deliberate faults.
@@ -81,6 +85,26 @@ bitflags! {
         const FAST_KEEPS_GROUPS = 1 << 34;
         /// The fast path fills queues without regard to their level.
         const FAST_WHOLE_RUNS = 1 << 35;
+        /// A bulk queue holds 15 frames (ENQ-01).
+        const BULK_OF_15 = 1 << 36;
+        /// A device's place in the flush list is renewed with every frame (ENQ-02).
+        const LIST_RENEWED = 1 << 37;
+        /// Each frame runs its own entry's program (ENQ-04).
+        const PROGRAM_PER_ENTRY = 1 << 38;
+        /// Redirect info is cleared for every frame (HLP-21).
+        const RI_PER_FRAME = 1 << 39;
+        /// A devmap program's helper calls have no effect (DVP-09, HLP-23).
+        const ENTRY_CALLS_IDLE = 1 << 40;
+        /// Exclusion compares the ingress with keys of the map (BRD-08).
+        const EXCLUDE_BY_KEY = 1 << 41;
+        /// [`MapMutations::HASH_ASCENDING`] (BRD-03).
+        const HASH_ASCENDING = 1 << 42;
+        /// [`MapMutations::HASH_UPDATE_STAYS`] (BRD-03).
+        const HASH_UPDATE_STAYS = 1 << 43;
+        /// [`MapMutations::HASH_EXIST_NEEDS_KEY`] (MAP-04).
+        const HASH_EXIST_NEEDS_KEY = 1 << 44;
+        /// [`MapMutations::OWNER_NOT_STICKY`] (MAP-07).
+        const OWNER_NOT_STICKY = 1 << 45;
     }
 }
 
@@ -90,5 +114,29 @@ impl Mutations {
     #[must_use]
     pub fn has(self, fault: Self) -> bool {
         cfg!(feature = "mutations") && self.contains(fault)
+    }
+
+    /// Faults of the fast path.
+    const OF_FAST_PATH: Self = Self::FAST_IGNORES_DUPLICATES
+        .union(Self::FAST_IGNORES_LENGTH)
+        .union(Self::FAST_IGNORES_EFFECTS)
+        .union(Self::FAST_KEEPS_GROUPS)
+        .union(Self::FAST_WHOLE_RUNS);
+
+    /// Is a fault planted that only the frame path has?
+    pub(crate) fn need_frame_path(self) -> bool {
+        cfg!(feature = "mutations") && !Self::OF_FAST_PATH.contains(self)
+    }
+
+    /// Those that are the maps'.
+    pub(crate) fn of_maps(self) -> MapMutations {
+        let faults = [
+            (Self::HASH_ASCENDING, MapMutations::HASH_ASCENDING),
+            (Self::HASH_UPDATE_STAYS, MapMutations::HASH_UPDATE_STAYS),
+            (Self::HASH_EXIST_NEEDS_KEY, MapMutations::HASH_EXIST_NEEDS_KEY),
+            (Self::OWNER_NOT_STICKY, MapMutations::OWNER_NOT_STICKY),
+        ];
+        let planted = faults.into_iter().filter(|(fault, _)| self.has(*fault));
+        planted.map(|(_, fault)| fault).collect()
     }
 }

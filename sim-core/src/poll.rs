@@ -192,8 +192,8 @@ impl Kind {
     const ALL: [Self; 16] = {
         use Kind::*;
         [
-            Pass, Drop, Aborted, Tx, Unknown, Device, IfIndex, Broadcast, NoTarget, NoMap, NoMap, NoMap, NoMap,
-            NoMap, NoMap, NoMap,
+            Pass, Drop, Aborted, Tx, Unknown, Device, IfIndex, Broadcast, NoTarget, NoMap, NoMap, NoMap,
+            NoMap, NoMap, NoMap, NoMap,
         ]
     };
 }

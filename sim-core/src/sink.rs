@@ -32,6 +32,8 @@ pub trait Sink {
     const EVENTS: bool = false;
     /// Wants delivered frames?
     const DELIVERIES: bool = false;
+    /// Wants the frames that are passed to the stack?
+    const PASSED: bool = false;
     /// Wants the story of frames? Forces the frame-by-frame path.
     const STORY: bool = false;
 
@@ -45,6 +47,12 @@ pub trait Sink {
     #[inline]
     fn delivered(&mut self, delivery: Delivery<'_>) {
         let _ = delivery;
+    }
+
+    /// A port passed a frame to the stack, with these bytes.
+    #[inline]
+    fn passed(&mut self, port: DevId, frame: FrameNo, bytes: &[u8]) {
+        let _ = (port, frame, bytes);
     }
 
     /// A step of a frame's way.

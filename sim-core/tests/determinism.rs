@@ -9,10 +9,10 @@ use std::collections::BTreeSet;
 
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
-use worlds::World;
-use worlds::tape::{Feed, Way};
+use worlds::tape::{Feed, Play, Way};
 use xdpsim_core::lab::Lab;
 use xdpsim_core::scenario::{MapSpec, PortSpec, ProgramKind, ProgramSpec, Scenario};
+use xdpsim_core::strategies::World;
 use xdpsim_core::{
     Batch, Desc, DevId, Event, FrameNo, Ingress, MapKind, Nanos, Plan, QueueId, Recorder, Steered, Timing,
 };

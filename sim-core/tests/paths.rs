@@ -12,10 +12,10 @@ use std::cell::Cell;
 use std::collections::BTreeMap;
 
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRunner};
-use worlds::World;
-use worlds::tape::{Feed, Way};
+use worlds::tape::{Feed, Play, Way};
 use xdpsim_core::lab::Lab;
 use xdpsim_core::scenario::{MapSpec, PortSpec, ProgramKind, ProgramSpec, Scenario};
+use xdpsim_core::strategies::World;
 use xdpsim_core::{
     Ctx, Effects, Errno, FrameMut, MapId, MapKind, Mutations, Path, PathCounts, RedirectFlags, Skip,
     XdpAction, XdpProgram,

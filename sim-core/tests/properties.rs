@@ -12,10 +12,10 @@ use std::collections::BTreeMap;
 
 use common::*;
 use proptest::prelude::*;
-use worlds::World;
-use worlds::tape::{Outcome, Way};
+use worlds::tape::{Outcome, Play, Way};
 use xdpsim_core::lab::Lab;
 use xdpsim_core::scenario::{MapSpec, Op, ProgramKind, Scenario};
+use xdpsim_core::strategies::World;
 use xdpsim_core::{DevId, FrameNo, MapKind, Nanos, QueueId, RedirectFlags, XdpAction};
 use xdpsim_devmap::difference;
 
@@ -95,7 +95,7 @@ proptest! {
         let plan = world.plan(Way::AUTO.path);
         let queue = |no: u64| -> (usize, QueueId) {
             let arrival = &world.arrivals[no as usize];
-            let dev = plan.port(&worlds::port_name(arrival.port)).expect("a port");
+            let dev = plan.port(&world.port_of(arrival)).expect("a port");
             (arrival.port, plan.queue(dev, &arrival.bytes(no as usize), FrameNo(no)))
         };
         for (port, numbers) in by_port(&outcome) {

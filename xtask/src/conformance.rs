@@ -1,4 +1,5 @@
-//! `cargo xtask conformance`: which tests check which clause, written to `docs/conformance.md`.
+//! `cargo xtask conformance`: which tests check which clause, and on which kernels campaigns exercised it,
+//! written to `docs/conformance.md`.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -9,6 +10,7 @@ use crate::catalogue::{Catalogue, Rule};
 use crate::citations::{self, Citation};
 use crate::deferred::Deferred;
 use crate::generated::{Mode, settle};
+use crate::kernels::Kernels;
 
 /// The generated file, relative to the root.
 pub const FILE: &str = "docs/conformance.md";
@@ -24,7 +26,8 @@ pub fn run(root: &Path, mode: Mode) -> Result<(), Failure> {
     let mut complaints = Vec::new();
     let deferred = Deferred::read(root, &catalogue, &mut complaints)?;
     let citations = citations::collect(root, &catalogue, &mut complaints)?;
-    let table = Table::new(&catalogue, &deferred, &citations);
+    let kernels = Kernels::read(root, &catalogue, &mut complaints)?;
+    let table = Table::new(&catalogue, &deferred, &kernels, &citations);
     complaints.extend(table.untested().map(|clause| format!("{clause}: no test cites it")));
 
     let stale = settle(root, FILE, &table.render(), mode, "cargo xtask conformance");
@@ -40,12 +43,18 @@ pub fn run(root: &Path, mode: Mode) -> Result<(), Failure> {
 struct Table<'a> {
     catalogue: &'a Catalogue,
     deferred: &'a Deferred,
+    kernels: &'a Kernels,
     tests: BTreeMap<(&'a str, char), Vec<&'a str>>,
     tests_total: usize,
 }
 
 impl<'a> Table<'a> {
-    fn new(catalogue: &'a Catalogue, deferred: &'a Deferred, citations: &'a [Citation]) -> Table<'a> {
+    fn new(
+        catalogue: &'a Catalogue,
+        deferred: &'a Deferred,
+        kernels: &'a Kernels,
+        citations: &'a [Citation],
+    ) -> Table<'a> {
         let mut tests: BTreeMap<_, Vec<&str>> = BTreeMap::new();
         let mut names: Vec<&str> = citations.iter().map(|citation| citation.test.as_str()).collect();
         for citation in citations {
@@ -53,7 +62,7 @@ impl<'a> Table<'a> {
         }
         names.sort_unstable();
         names.dedup();
-        Table { catalogue, deferred, tests, tests_total: names.len() }
+        Table { catalogue, deferred, kernels, tests, tests_total: names.len() }
     }
 
     fn tests(&self, rule: &'a str, letter: char) -> &[&'a str] {
@@ -96,13 +105,21 @@ impl<'a> Table<'a> {
         );
         let _ = writeln!(
             out,
-            "Which test checks which clause of the [rules](semantics/) on the model, and on which kernels the\n\
-             rule was seen to hold (\"in part\": some of its clauses). Statements are shortened.\n\n{}.\n",
+            "Which test checks which clause of the [rules](semantics/) on the model, and on which kernels a\n\
+             campaign of the oracle exercised it without any difference between kernel and model (from\n\
+             `conformance/SERIES.json`). \"Seen by hand\" is what the rule's text reports of experiments.\n\
+             Statements are shortened.\n\n{}.\n",
             self.summary()
         );
+        let counts: Vec<String> =
+            self.kernels.counts().map(|(kernel, clauses)| format!("{clauses} on {kernel}")).collect();
+        if !counts.is_empty() {
+            let _ = writeln!(out, "Clauses that campaigns exercised: {}.\n", counts.join(", "));
+        }
         for rule in &self.catalogue.rules {
             self.render_rule(&mut out, rule);
         }
+        self.render_not_provoked(&mut out);
         self.render_deferred(&mut out);
         out
     }
@@ -114,16 +131,13 @@ impl<'a> Table<'a> {
         if !rule.clauses.iter().any(|clause| due(clause.letter)) {
             return;
         }
-        let kernels = match rule.seen_on_6_18.as_str() {
-            "yes" => "6.18",
-            "partly" => "6.18 in part",
-            _ => "none yet",
-        };
-        let _ = writeln!(
-            out,
-            "## {}\n\nKernels: {kernels}.\n\n| | Statement | Tests |\n|---|---|---|",
-            link(rule)
-        );
+        let _ = writeln!(out, "## {}\n", link(rule));
+        match rule.seen_on_6_18.as_str() {
+            "yes" => out.push_str("Seen by hand on 6.18.\n\n"),
+            "partly" => out.push_str("Seen by hand on 6.18, in part.\n\n"),
+            _ => {}
+        }
+        out.push_str("| | Statement | Tests | Kernels |\n|---|---|---|---|\n");
         for clause in rule.clauses.iter().filter(|clause| due(clause.letter)) {
             let tests = self.tests(&rule.id, clause.letter);
             let tests = if tests.is_empty() {
@@ -131,9 +145,25 @@ impl<'a> Table<'a> {
             } else {
                 tests.iter().map(|test| format!("`{test}`")).collect::<Vec<_>>().join("<br>")
             };
-            let _ = writeln!(out, "| {} | {} | {tests} |", clause.letter, shorten(&clause.text));
+            let kernels = self.kernels.checked(&rule.id, clause.letter).join(", ");
+            let _ = writeln!(out, "| {} | {} | {tests} | {kernels} |", clause.letter, shorten(&clause.text));
         }
         out.push('\n');
+    }
+
+    fn render_not_provoked(&self, out: &mut String) {
+        let mut rows = String::new();
+        for (rule, letter) in self.clauses() {
+            for (reason, kernels) in self.kernels.not_provoked(&rule.id, letter) {
+                let _ =
+                    writeln!(rows, "| {}.{letter} | {} | {} |", rule.id, kernels.join(", "), cell(reason));
+            }
+        }
+        if !rows.is_empty() {
+            out.push_str("## Not provocable on a kernel\n\n| Clause | Kernels | Reason |\n|---|---|---|\n");
+            out.push_str(&rows);
+            out.push('\n');
+        }
     }
 
     fn render_deferred(&self, out: &mut String) {
@@ -193,18 +223,23 @@ fn cell(text: &str) -> String {
 mod tests {
     use super::*;
     use crate::catalogue::testing::catalogue;
+    use crate::kernels::testing::kernels;
 
     #[test]
     fn a_clause_without_test_is_named() {
         let catalogue = catalogue(&[("RED-04", "ab")]);
         let deferred = Deferred::default();
         let cited = [Citation { rule: "RED-04".into(), letter: 'a', test: "x.rs::t".into() }];
-        let table = Table::new(&catalogue, &deferred, &cited);
+        let files = [("6.12", r#"{"RED-04.a":9}"#, r#"{"RED-04.b":"no such device"}"#)];
+        let kernels = kernels(&files, &catalogue, &mut Vec::new());
+        let table = Table::new(&catalogue, &deferred, &kernels, &cited);
         assert_eq!(table.untested().collect::<Vec<_>>(), ["RED-04.b"]);
         let text = table.render();
         assert!(text.contains("1 rules, 2 clauses: 1 checked by 1 tests, 0 deferred, 1 without a test."));
-        assert!(text.contains("| a | Statement a. | `x.rs::t` |"));
-        assert!(text.contains("| b | Statement b. | **none** |"));
+        assert!(text.contains("| a | Statement a. | `x.rs::t` | 6.12 |"));
+        assert!(text.contains("| b | Statement b. | **none** |  |"));
+        assert!(text.contains("Clauses that campaigns exercised: 1 on 6.12.\n"));
+        assert!(text.contains("| RED-04.b | 6.12 | no such device |"));
     }
 
     #[test]

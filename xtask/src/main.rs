@@ -10,6 +10,8 @@ mod conformance;
 mod deferred;
 mod fuzz;
 mod generated;
+mod kernels;
+mod matrix;
 mod rules;
 mod steps;
 mod test;
@@ -27,6 +29,10 @@ cargo xtask COMMAND
   tidy                    the rules of style that can be checked
   test [--no-fuzz]        set-up and all tests; XDPSIM_FUZZ_SECONDS sets the length of each
                           fuzz run (60); with CI=true a skipped step is a failure
+  kernel-matrix           the oracle's campaign on Debian's 6.1 and 6.12 kernels (under QEMU) and
+                          on this one (needs root); keeps results in docs/conformance/SERIES.json
+      [--kernel SERIES|host]... [--map-operations 50000] [--cases 2000] [--seed 1]
+      [--timeout 1800]    seconds that a guest may take
 ";
 
 /// Why a chore failed: one or more complaints, each with the place that it is about.
@@ -88,6 +94,7 @@ fn run(arguments: &[String]) -> Result<(), Failure> {
             tidy::run(&root)
         }
         "test" => test::run(&root, options),
+        "kernel-matrix" => matrix::run(&root, options),
         "help" | "--help" | "-h" => {
             print!("{USAGE}");
             Ok(())

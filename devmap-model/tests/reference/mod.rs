@@ -59,7 +59,7 @@ pub struct Plain {
 
 impl Plain {
     pub fn create(shape: Shape) -> Result<Plain, i32> {
-        let flags_known = shape.flags == shape.flags & 0b11100;
+        let flags_known = shape.flags == shape.flags & 0b11100 && shape.flags & 0b11000 != 0b11000;
         let value_known = shape.value_size == 4 || shape.value_size == 8;
         if shape.key_size != 4 || !value_known || shape.max_entries == 0 || !flags_known {
             return Err(EINVAL);

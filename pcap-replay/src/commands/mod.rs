@@ -8,6 +8,8 @@ mod explain;
 mod outputs;
 mod progress;
 mod replay;
+#[cfg(target_os = "linux")]
+mod verify;
 mod world;
 
 use std::ffi::OsString;
@@ -51,6 +53,8 @@ fn run(command: &Command) -> Exit {
         Command::Replay(args) => (replay::run(args), args.json),
         Command::Explain(args) => (explain::run(args), args.json),
         Command::Check(args) => (check::run(args), args.json),
+        #[cfg(target_os = "linux")]
+        Command::Verify(args) => (verify::run(args), args.json),
     };
     result.unwrap_or_else(|failure| report(&failure, json))
 }

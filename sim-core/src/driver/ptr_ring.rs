@@ -112,6 +112,15 @@ impl<T: Copy + Default> PtrRing<T> {
         &self.slots[from..from + n]
     }
 
+    /// An empty ring through which so many frames have gone.
+    pub fn age(&mut self, frames: u64) {
+        let size = self.slots.len() as u64;
+        for _ in 0..frames % size {
+            self.produce(T::default());
+            self.consume();
+        }
+    }
+
     /// What is in it, in order, to move the bytes behind it.
     pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> {
         let (len, size, head) = (self.len, self.slots.len(), self.consumer_head);

@@ -82,6 +82,9 @@ impl<S: Sink> Domain<S> {
             }
             desc = desc.with_frags(desc.len > VETH_LINEAR_MAX);
             if !device.napi {
+                if S::PASSED {
+                    self.split(feed).0.pass(napi.dev, desc);
+                }
                 return self.lose_arrival(cpu, napi.dev, desc, Fate::Passed, no);
             }
             match self.arrive_in_ring(desc, napi) {

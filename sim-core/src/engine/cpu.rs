@@ -1,6 +1,6 @@
 //! The state of one simulated CPU; nobody else touches it.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use xdpsim_devmap::{CpuId, DevId, IfIndex, MapTable, ProgId, QueueId};
 
@@ -71,6 +71,8 @@ pub(crate) struct Cpu {
     pub tx_queue: BulkQueue,
     pub groups: Groups,
     pub kept: Kept,
+    /// A planted fault's: the program of each frame's own entry, by place in a queue.
+    pub entry_progs: BTreeMap<(DevId, usize), Option<ProgId>>,
     pub ledger: Ledger,
     pub done: Done,
     pub paths: PathCounts,
@@ -108,6 +110,7 @@ impl Cpu {
             tx_queue: BulkQueue::default(),
             groups: Groups::default(),
             kept: Kept::default(),
+            entry_progs: BTreeMap::new(),
             ledger: Ledger::new(devices, ledger_on),
             done: Done::default(),
             paths: PathCounts::default(),
@@ -166,6 +169,9 @@ impl Cpu {
         let desc = self.poll.desc(slot);
         let (from, number) = (self.poll.ingress_of(slot), env.arrivals.number(desc));
         self.ledger.end(from, egress, fate, 1, u64::from(desc.len), |_| number);
+        if S::PASSED && fate == Fate::Passed {
+            env.pass(from, desc);
+        }
         if S::STORY {
             env.tell_end(desc, egress, fate);
         }

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use xdpsim_devmap::{CpuId, DevId, QueueId};
+use xdpsim_devmap::{CpuId, DevId, MapTable, QueueId};
 
 use super::arrival::{Armed, RxQueue};
 use super::changes::Changes;
@@ -403,6 +403,20 @@ impl<S: Sink> Domain<S> {
         match self.drivers.get(dev.0 as usize)? {
             DriverState::Veth(end) => Some(end.counters),
             _ => None,
+        }
+    }
+
+    /// The maps as they are now.
+    #[must_use]
+    pub fn maps(&self) -> &MapTable {
+        &self.world.maps
+    }
+
+    /// The receive rings of a veth end have already polled so many frames each: a ring that nobody fills
+    /// anew has less room then (DRV-06). To be called before the first frame.
+    pub fn age_rings(&mut self, dev: DevId, polled: u64) {
+        if let Some(DriverState::Veth(end)) = self.drivers.get_mut(dev.0 as usize) {
+            end.rq.iter_mut().for_each(|rq| rq.ring.age(polled));
         }
     }
 

@@ -40,6 +40,7 @@ impl World {
         self.devices.refresh(&self.profile);
         self.version += 1;
         self.decide_first = self.profile.path == Path::Auto
+            && !self.profile.mutations.need_frame_path()
             && (self.entry_programs_call_no_helpers()
                 || self.profile.mutations.has(Mutations::FAST_IGNORES_EFFECTS));
     }

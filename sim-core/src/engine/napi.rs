@@ -97,6 +97,9 @@ impl Cpu {
         let mut frame = FrameMut::new(env.store, env.input, &mut desc, env.world.profile.page_size);
         let mut ctx = self.ctx::<S>(&env.world.maps, env.stamp, env.world.profile.mutations);
         ctx.begin();
+        if env.world.profile.mutations.has(Mutations::RI_PER_FRAME) {
+            *ctx.ri = Default::default();
+        }
         let act = program.run(&mut ctx, &mut frame);
         *self.poll.desc_mut(slot) = desc;
         if S::STORY {

@@ -223,6 +223,12 @@ impl<S: Sink> Env<'_, S> {
         self.sink.delivered(Delivery { at: self.stamp, departure, port, frame, arrival, bytes });
     }
 
+    /// Gives one frame that a port passed to the stack to the sink.
+    pub fn pass(&mut self, port: DevId, desc: Desc) {
+        let frame = self.arrivals.number(desc);
+        self.sink.passed(port, frame, self.store.bytes(self.input, desc));
+    }
+
     /// Tells the story of a bulk at its driver.
     pub fn tell_xmit(&mut self, dev: DevId, bulk: Bulk<'_>, xmit: &Xmit, flush: bool) {
         let (of, sent, err) = (bulk.len() as u8, xmit.sent as u8, xmit.err);

@@ -3,7 +3,7 @@
 //! The walk keeps the last valid target back: each further one sends a clone to the one before, and
 //! the original goes to the last. Rules: BRD-01 to BRD-12.
 
-use xdpsim_devmap::{DevId, Entry, IfIndex, MapId};
+use xdpsim_devmap::{DevId, Entry, IfIndex, MapId, MapKey};
 
 use super::enqueue::Refused;
 use crate::engine::cpu::Cpu;
@@ -57,6 +57,15 @@ impl Excluded {
     }
 }
 
+impl Excluded {
+    /// A planted fault: keys are taken for ifindexes.
+    #[cold]
+    fn skip_key(&self, key: MapKey) -> Option<Skip> {
+        let is = |&(ifindex, _): &(IfIndex, DevId)| ifindex.0 == key.0;
+        self.ingress.as_ref().filter(|one| is(one)).map(|_| Skip::Ingress)
+    }
+}
+
 /// How long a frame of this ingress may be, headroom included, to be cloned: a clone has one page
 /// (BRD-10). Frames of an ideal port sit in buffers of any size, and so do their clones.
 pub(crate) fn clone_len_max(world: &World, ingress: DevId) -> u32 {
@@ -79,8 +88,8 @@ impl Cpu {
         let excluded = Excluded::of(world, self.poll.dev, exclude)?;
         let mut last: Option<Entry> = None;
         let mut made = 0;
-        for (_, entry) in world.maps.targets(map) {
-            if let Some(skip) = self.skip_reason(env, slot, &excluded, entry.dev) {
+        for (key, entry) in world.maps.targets(map) {
+            if let Some(skip) = self.skip_reason(env, slot, &excluded, (key, entry.dev)) {
                 if env.mutated(Mutations::SKIP_IS_ERROR) && !matches!(skip, Skip::Ingress | Skip::Upper) {
                     return Err(Refused { fate: Fate::Down, target: Some(entry.dev) });
                 }
@@ -111,11 +120,12 @@ impl Cpu {
         env: &Env<'_, S>,
         slot: u8,
         excluded: &Excluded,
-        target: DevId,
+        (key, target): (MapKey, DevId),
     ) -> Option<Skip> {
         let desc = self.poll.desc(slot);
         match env.world.devices.get(target).accepts(desc.len, desc.has_frags(), &env.world.profile) {
             Err(refusal) => Some(refusal.into()),
+            Ok(()) if env.mutated(Mutations::EXCLUDE_BY_KEY) => excluded.skip_key(key),
             Ok(()) => excluded.skip(env.world, target),
         }
     }

@@ -156,6 +156,12 @@ impl FlushList {
         self.0.pop()
     }
 
+    /// Moves a device to the head (a planted fault only).
+    pub fn renew(&mut self, dev: DevId) {
+        self.0.retain(|&listed| listed != dev);
+        self.0.push(dev);
+    }
+
     #[inline]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

@@ -11,6 +11,7 @@ use crate::fate::Fate;
 use crate::frame::FrameMut;
 use crate::mutation::Mutations;
 use crate::poll::POLL_SLOTS;
+use crate::program::XdpProgram;
 use crate::redirect::bulk_queue::BULK_SIZE;
 use crate::sink::Sink;
 use crate::story::Step;
@@ -33,6 +34,14 @@ impl Default for Kept {
     }
 }
 
+impl Kept {
+    fn keep(&mut self, desc: Desc, slot: u8) {
+        self.table[self.n] = desc;
+        self.slot[self.n] = slot;
+        self.n += 1;
+    }
+}
+
 impl Cpu {
     /// `dev_map_bpf_prog_run()`: PASS keeps a frame, everything else frees it.
     pub(crate) fn run_devmap_prog<S: Sink>(
@@ -43,38 +52,76 @@ impl Cpu {
         kept: &mut Kept,
     ) {
         kept.n = 0;
+        if env.mutated(Mutations::PROGRAM_PER_ENTRY) {
+            return self.run_own_progs(env, dev, kept);
+        }
         let Some(mut program) = self.take_program(env, prog) else { return };
-        let slots = self.queues[dev.0 as usize].clone();
+        let queue = self.queues[dev.0 as usize].clone();
+        let armed = self.ri;
         std::mem::swap(&mut self.random, &mut self.entry_random);
-        for &slot in slots.slots() {
-            let mut desc = self.poll.desc(slot);
-            let size = env.world.profile.page_size;
-            let act = {
-                let from = env.world.devices.get(slots.dev_rx).ifindex;
-                let to = Some(env.world.devices.get(dev).ifindex);
-                let mut ctx = self.ctx::<S>(&env.world.maps, env.stamp, env.world.profile.mutations);
-                (ctx.ingress_ifindex, ctx.egress_ifindex, ctx.rx_queue_index) = (from, to, QueueId(0));
-                let mut frame = FrameMut::new(env.store, env.input, &mut desc, size);
-                if env.world.profile.mutations.has(Mutations::CLONES_SHARE_BYTES) {
-                    frame = frame.shared();
-                }
-                program.run(&mut ctx, &mut frame)
-            };
-            if env.mutated(Mutations::CLONES_SHARE_BYTES) {
-                *self.poll.desc_mut(usize::from(slot)) = desc;
-            }
-            self.tell_entry(env, slot, dev, prog, act);
-            match self.entry_fate(env, dev, prog, act, desc) {
-                Some(fate) => self.end_one(env, slot, dev, fate, desc.len),
-                None => {
-                    kept.table[kept.n] = desc;
-                    kept.slot[kept.n] = slot;
-                    kept.n += 1;
-                }
-            }
+        for &slot in queue.slots() {
+            self.run_on_entry(env, (slot, dev, queue.dev_rx), (prog, program.as_mut()), kept);
         }
         std::mem::swap(&mut self.random, &mut self.entry_random);
         self.put_program(env, prog, program);
+        if env.mutated(Mutations::ENTRY_CALLS_IDLE) {
+            self.ri = armed;
+        }
+    }
+
+    /// The program on one frame of a queue.
+    fn run_on_entry<S: Sink>(
+        &mut self,
+        env: &mut Env<'_, S>,
+        (slot, dev, dev_rx): (u8, DevId, DevId),
+        (prog, program): (ProgId, &mut dyn XdpProgram),
+        kept: &mut Kept,
+    ) {
+        let mut desc = self.poll.desc(slot);
+        let size = env.world.profile.page_size;
+        let act = {
+            let from = env.world.devices.get(dev_rx).ifindex;
+            let to = Some(env.world.devices.get(dev).ifindex);
+            let mut ctx = self.ctx::<S>(&env.world.maps, env.stamp, env.world.profile.mutations);
+            (ctx.ingress_ifindex, ctx.egress_ifindex, ctx.rx_queue_index) = (from, to, QueueId(0));
+            let mut frame = FrameMut::new(env.store, env.input, &mut desc, size);
+            if env.world.profile.mutations.has(Mutations::CLONES_SHARE_BYTES) {
+                frame = frame.shared();
+            }
+            program.run(&mut ctx, &mut frame)
+        };
+        if env.mutated(Mutations::CLONES_SHARE_BYTES) {
+            *self.poll.desc_mut(usize::from(slot)) = desc;
+        }
+        self.tell_entry(env, slot, dev, prog, act);
+        match self.entry_fate(env, dev, prog, act, desc) {
+            Some(fate) => self.end_one(env, slot, dev, fate, desc.len),
+            None => kept.keep(desc, slot),
+        }
+    }
+
+    /// A planted fault: each frame runs the program of its own entry, if that has one.
+    #[cold]
+    fn run_own_progs<S: Sink>(&mut self, env: &mut Env<'_, S>, dev: DevId, kept: &mut Kept) {
+        let queue = self.queues[dev.0 as usize].clone();
+        for (place, &slot) in queue.slots().iter().enumerate() {
+            let own = self.entry_progs.remove(&(dev, place)).flatten();
+            let Some((prog, mut program)) = own.and_then(|prog| Some((prog, self.take_program(env, prog)?)))
+            else {
+                kept.keep(self.poll.desc(slot), slot);
+                continue;
+            };
+            self.run_on_entry(env, (slot, dev, queue.dev_rx), (prog, program.as_mut()), kept);
+            self.put_program(env, prog, program);
+        }
+    }
+
+    /// The same fault: some program of a queue's entries, whose first has none.
+    pub(crate) fn own_prog<S: Sink>(&self, env: &Env<'_, S>, dev: DevId) -> Option<ProgId> {
+        if !env.mutated(Mutations::PROGRAM_PER_ENTRY) {
+            return None;
+        }
+        (0..BULK_SIZE).find_map(|place| self.entry_progs.get(&(dev, place)).copied().flatten())
     }
 
     /// What a verdict means for the frame: `None` keeps it (DVP-02).

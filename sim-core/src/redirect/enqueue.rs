@@ -13,6 +13,7 @@ use crate::fate::Fate;
 use crate::mutation::Mutations;
 use crate::netdev::Refusal;
 use crate::poll::{Decision, Kind, missed};
+use crate::redirect::bulk_queue::BULK_SIZE;
 use crate::sink::Sink;
 use crate::story::Step;
 use crate::trace::{Event, MAP_ID_IFINDEX};
@@ -135,7 +136,9 @@ impl Cpu {
         prog: Option<ProgId>,
         clone: bool,
     ) {
-        if self.queues[dev.0 as usize].is_full() {
+        let queue = &self.queues[dev.0 as usize];
+        let short = queue.len() == BULK_SIZE - 1 && env.mutated(Mutations::BULK_OF_15);
+        if queue.is_full() || short {
             if S::STORY {
                 self.tell(env, slot, Step::PartialFlush { dev });
             }
@@ -144,6 +147,9 @@ impl Cpu {
         let (dev_rx, len) = (self.poll.dev, self.poll.desc(slot).len);
         self.list(dev, dev_rx, prog, env.world.profile.mutations);
         let queue = &mut self.queues[dev.0 as usize];
+        if env.mutated(Mutations::PROGRAM_PER_ENTRY) {
+            self.entry_progs.insert((dev, queue.len()), prog);
+        }
         queue.push(slot, len);
         if S::STORY {
             let (position, first) = (queue.len() as u8 - 1, queue.prog());
@@ -161,6 +167,9 @@ impl Cpu {
         let queue = &mut self.queues[dev.0 as usize];
         if queue.listed {
             queue.later(dev_rx, prog, mutations);
+            if mutations.has(Mutations::LIST_RENEWED) {
+                self.flush_list.renew(dev);
+            }
         } else {
             queue.listed = true;
             queue.first(dev_rx, prog);

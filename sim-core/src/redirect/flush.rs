@@ -37,12 +37,13 @@ impl Cpu {
         if queued == 0 {
             return;
         }
-        let plain = queue.prog().is_none() && self.poll.leftover.is_empty();
+        let prog = queue.prog().or_else(|| self.own_prog(env, dev));
+        let plain = prog.is_none() && self.poll.leftover.is_empty();
         if !S::STORY && plain && env.takes_everything(dev) {
             return self.xmit_all_taken(env, dev);
         }
         let from = queue.dev_rx;
-        let (sent, offered, err) = match queue.prog() {
+        let (sent, offered, err) = match prog {
             Some(prog) => {
                 let mut kept = std::mem::take(&mut self.kept);
                 let written = env.store.arena_len();

@@ -206,7 +206,8 @@ impl Cpu {
         let mutations = world.profile.mutations;
         for slot in from..n {
             let decision = what[slot];
-            let run = what[slot..].first_chunk::<RUN_MIN>().is_some_and(|chunk| *chunk == [decision; RUN_MIN]);
+            let run =
+                what[slot..].first_chunk::<RUN_MIN>().is_some_and(|chunk| *chunk == [decision; RUN_MIN]);
             let Some(dev) = decision.device().filter(|_| !run) else { return (slot, None) };
             let len = descs[slot].len;
             if len >= world.devices.get(dev).limit && !mutations.has(Mutations::FAST_IGNORES_LENGTH) {

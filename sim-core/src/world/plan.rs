@@ -64,7 +64,7 @@ impl Plan {
         let mut world = World {
             profile: scenario.profile,
             devices: DeviceTable::default(),
-            maps: MapTable::default(),
+            maps: MapTable::with_mutations(scenario.profile.mutations.of_maps()),
             programs: Arc::new(Vec::new()),
             netns: std::iter::once("init".to_owned()).chain(scenario.netns.iter().cloned()).collect(),
             hops_max: scenario.hops_max,

@@ -9,6 +9,7 @@ use super::{Row, Verdict, bench, expect, run_on_a};
 pub const ROWS: &[Row] = &[
     (Mutations::RI_NOT_CONSUMED, a_redirect_consumes_what_was_armed),
     (Mutations::RI_PER_POLL, what_was_armed_crosses_to_the_next_device),
+    (Mutations::RI_PER_FRAME, what_was_armed_is_there_for_the_next_frame),
     (Mutations::MISS_DISARMS, a_miss_leaves_the_ifindex_armed),
     (Mutations::BAD_FLAGS_DISARM, bad_flags_leave_the_target_armed),
     (Mutations::BAD_FLAGS_FALL_BACK, bad_flags_ignore_the_fallback),
@@ -66,4 +67,10 @@ fn an_ifindex_counts_where_the_frame_came_in(profile: Profile) -> Verdict {
     script(&mut scenario, "e", vec![to_ifindex(2)]);
     let run = burst(&scenario, "e", 1);
     expect((run.numbers("f"), run.numbers("b")), (vec![0], vec![]))
+}
+
+/// HLP-21.
+fn what_was_armed_is_there_for_the_next_frame(profile: Profile) -> Verdict {
+    let run = run_on_a(bench(profile), vec![vec![call("map", 2, 0), PASS], vec![REDIRECT]]);
+    expect(run.numbers("b"), vec![1])
 }

@@ -9,6 +9,7 @@ mod common;
 mod drivers;
 mod fast;
 mod helpers;
+mod maps;
 mod queues;
 mod targets;
 
@@ -27,7 +28,7 @@ type Verdict = Result<(), String>;
 type Row = (Mutations, fn(Profile) -> Verdict);
 
 fn rows() -> Vec<Row> {
-    [helpers::ROWS, queues::ROWS, targets::ROWS, drivers::ROWS, fast::ROWS].concat()
+    [helpers::ROWS, queues::ROWS, targets::ROWS, drivers::ROWS, maps::ROWS, fast::ROWS].concat()
 }
 
 /// Runs a check both ways, with this fault planted.

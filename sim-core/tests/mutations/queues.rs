@@ -17,6 +17,10 @@ pub const ROWS: &[Row] = &[
     (Mutations::CLONES_SHARE_BYTES, a_clone_keeps_its_bytes),
     (Mutations::ENTRY_TX_KEPT, tx_of_a_devmap_program_is_a_drop),
     (Mutations::DROPS_WITHOUT_PROGRAM, drops_count_those_of_the_program),
+    (Mutations::BULK_OF_15, sixteen_frames_are_one_bulk),
+    (Mutations::LIST_RENEWED, a_later_frame_does_not_move_its_device),
+    (Mutations::PROGRAM_PER_ENTRY, no_entry_has_a_program_of_its_own),
+    (Mutations::ENTRY_CALLS_IDLE, a_devmap_programs_call_arms),
     (Mutations::FLUSH_ALWAYS, a_poll_without_success_does_not_flush),
 ];
 
@@ -111,4 +115,34 @@ fn tx_of_a_devmap_program_is_a_drop(profile: Profile) -> Verdict {
 fn drops_count_those_of_the_program(profile: Profile) -> Verdict {
     let run = with_verdicts(profile, [XdpAction::DROP, XdpAction::PASS]);
     expect(xmits(&run), vec![(1, 2, 1, 1, None)])
+}
+
+/// ENQ-01.
+fn sixteen_frames_are_one_bulk(profile: Profile) -> Verdict {
+    let run = run_on_a(bench(profile), vec![to_key("map", 2, 0); 16]);
+    expect(xmits(&run).iter().map(|xmit| xmit.2).collect(), vec![16])
+}
+
+/// ENQ-02: b, c, then b again: b was listed first and is flushed last.
+fn a_later_frame_does_not_move_its_device(profile: Profile) -> Verdict {
+    let run = run_on_a(bench(profile), [2, 3, 2].map(|key| to_key("map", key, 0)).to_vec());
+    expect(xmits(&run).iter().map(|xmit| xmit.1).collect(), vec![3, 2])
+}
+
+/// ENQ-04: the first frame brings p, and it runs for the frame that comes by an entry without.
+fn no_entry_has_a_program_of_its_own(profile: Profile) -> Verdict {
+    let mut scenario = bench(profile);
+    marks(&mut scenario, "p", 7);
+    scenario.maps[0] = scenario.maps[0].clone().with_program(5, "b", "p").with_program(6, "c", "p");
+    let run = run_on_a(scenario, [5, 2, 3, 6].map(|key| to_key("map", key, 0)).to_vec());
+    expect((marks_on(&run, "b"), marks_on(&run, "c")), (vec![7, 7], vec![0, 0]))
+}
+
+/// DVP-09, HLP-23: frame 18 calls nothing and goes where the devmap program pointed.
+fn a_devmap_programs_call_arms(profile: Profile) -> Verdict {
+    let mut scenario = bench(profile);
+    entry_program(&mut scenario, "p", ProgramKind::Script(vec![vec![call("map", 3, 0), PASS]]));
+    scenario.maps[0] = scenario.maps[0].clone().with_program(5, "b", "p");
+    let run = run_on_a(scenario, [vec![to_key("map", 5, 0); 17], vec![vec![REDIRECT]]].concat());
+    expect(run.numbers("c"), vec![17])
 }

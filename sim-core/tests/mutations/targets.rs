@@ -1,8 +1,8 @@
 //! Checks of targets, and broadcast.
 
 use xdpsim_core::lab::Run;
-use xdpsim_core::scenario::{FaultKind, FaultSpec, PortKind, PortSpec, Scenario};
-use xdpsim_core::{Errno, Fate, IfIndex, Mutations, Profile};
+use xdpsim_core::scenario::{FaultKind, FaultSpec, MapSpec, PortKind, PortSpec, Scenario};
+use xdpsim_core::{Errno, Fate, IfIndex, MapKind, Mutations, Profile};
 
 use super::common::*;
 use super::{Row, Verdict, bench, expect, run_on_a};
@@ -12,6 +12,7 @@ pub const ROWS: &[Row] = &[
     (Mutations::LENGTH_OFF_BY_ONE, mtu_and_two_headers_fit),
     (Mutations::INGRESS_KEPT, the_ingress_is_excluded),
     (Mutations::EXCLUDE_BY_DEVICE, exclusion_goes_by_the_number),
+    (Mutations::EXCLUDE_BY_KEY, exclusion_does_not_go_by_the_key),
     (Mutations::UPPERS_UNLIMITED, nine_uppers_are_too_many),
     (Mutations::NOBODY_IS_ERROR, a_broadcast_to_nobody_succeeds),
     (Mutations::SKIP_IS_ERROR, a_bad_target_is_skipped),
@@ -96,4 +97,11 @@ fn earlier_clones_stay(profile: Profile) -> Verdict {
     scenario.faults = vec![FaultSpec { port: "c".into(), kind: FaultKind::Clone, nth: 1 }];
     let run = run_on_a(scenario, vec![to_key("map", 0, OTHERS)]);
     expect((errors(&run), delivered(&run)), (vec![Some(Errno::ENOMEM)], vec![0, 1, 0, 0]))
+}
+
+/// BRD-08: the ingress, ifindex 1, is at key 4, and b at key 1.
+fn exclusion_does_not_go_by_the_key(profile: Profile) -> Verdict {
+    let mut scenario = bench(profile);
+    scenario.maps = vec![MapSpec::new("map", MapKind::Devmap, 8).with(1, "b").with(4, "a").with(5, "c")];
+    expect(delivered(&run_on_a(scenario, vec![to_key("map", 0, OTHERS)])), vec![0, 1, 1, 0])
 }

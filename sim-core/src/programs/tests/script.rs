@@ -134,6 +134,28 @@ fn frames_grow_and_shrink_at_both_ends() {
     assert_eq!(once(&[Op::AdjustMeta(-8), Op::AdjustMeta(4)]).meta_len, 4);
 }
 
+/// The bytes that `data` was moved past are metadata for whoever moves `data_meta` there, even if the frame
+/// grew at its end in between.
+#[test]
+fn what_was_cut_off_in_front_comes_back() {
+    let cut = |then: Op| {
+        let mark = Op::SetByte { offset: 0, value: 9 };
+        once(&[mark, Op::AdjustHead(4), Op::AdjustTail(-2), Op::AdjustTail(6), then])
+    };
+    let expected = [&[1; 14][..], &[0; 6]].concat();
+    assert_eq!(cut(Op::AdjustHead(-4)).frame, [&[9, 1, 1, 1][..], &expected].concat());
+    let ran = cut(Op::AdjustMeta(-4));
+    assert_eq!((ran.meta_len, ran.frame), (4, expected));
+}
+
+/// Its length is kept in one byte.
+#[test]
+fn metadata_has_at_most_252_bytes() {
+    let moved = |by: i32| once(&[Op::AdjustTail(100), Op::AdjustHead(100), Op::AdjustMeta(by)]).meta_len;
+    assert_eq!([-216, -220, -252, -256, -260].map(moved), [216, 220, 252, 0, 0]);
+    assert_eq!([-216, -220].map(|by| once(&[Op::AdjustMeta(by)]).meta_len), [216, 0]);
+}
+
 /// As a program that doesn't look at the helper's result.
 #[test]
 fn an_adjustment_that_fails_is_ignored() {

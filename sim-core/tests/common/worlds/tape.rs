@@ -1,4 +1,4 @@
-//! Runs a world in different ways and keeps all that can be seen from outside.
+//! Runs a random world in different ways and keeps all that can be seen from outside.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use xdpsim_core::{
     PathCounts, Plan, Report, Sink, Stamp, Steered,
 };
 
-use super::{World, port_name};
+use xdpsim_core::strategies::World;
 
 /// How a world is run; none of it may change the result.
 #[derive(Clone, Copy, Debug)]
@@ -114,16 +114,22 @@ impl Outcome {
     }
 }
 
-impl World {
+/// Running worlds.
+pub trait Play {
     /// The world, checked.
-    pub fn plan(&self, path: Path) -> Plan {
+    fn plan(&self, path: Path) -> Plan;
+    /// Runs it.
+    fn run(&self, way: Way) -> (Outcome, PathCounts);
+}
+
+impl Play for World {
+    fn plan(&self, path: Path) -> Plan {
         let mut scenario = self.scenario.clone();
         scenario.profile.path = path;
         Plan::new(&scenario).unwrap_or_else(|error| panic!("{error}: {:#?}", self.scenario))
     }
 
-    /// Runs it.
-    pub fn run(&self, way: Way) -> (Outcome, PathCounts) {
+    fn run(&self, way: Way) -> (Outcome, PathCounts) {
         let plan = self.plan(way.path);
         let (mut outcome, mut paths) = (Outcome::default(), PathCounts::default());
         let mut order: Vec<usize> = (0..plan.domains()).collect();
@@ -131,47 +137,47 @@ impl World {
             order.reverse();
         }
         for index in order {
-            let domain = self.run_domain(&plan, index, way);
+            let domain = run_domain(self, &plan, index, way);
             paths = paths.plus(domain.path_counts());
             outcome.add(&plan, index, domain);
         }
         (outcome, paths)
     }
+}
 
-    fn run_domain(&self, plan: &Plan, index: usize, way: Way) -> Domain<Tape> {
-        let mut domain = plan.domain(index, self.timing, true, Tape::default());
-        let devs: Vec<DevId> = self.arrivals.iter().map(|one| dev(plan, one.port)).collect();
-        let same = devs.windows(2).all(|pair| pair[0] == pair[1]);
-        let mut first = 0;
-        for arrivals in self.arrivals.chunks(way.batch.max(1)) {
-            // A buffer of its own for each batch: who keeps a frame for longer must have copied it.
-            let (mut bytes, mut frames, mut stamps) = (Vec::new(), Vec::new(), Vec::new());
-            for (i, one) in arrivals.iter().enumerate() {
-                let no = first + i;
-                let desc = Desc::arrived(bytes.len() as u32, one.len, FrameNo(no as u64));
-                frames.push(desc.with_head(one.head.unwrap_or(Desc::HEADROOM), 0));
-                bytes.extend(one.bytes(no));
-                stamps.push(one.at);
-            }
-            let ingress = match devs.first() {
-                Some(&dev) if same && way.feed == Feed::Whole => Ingress::One(dev),
-                _ => Ingress::Each(&devs[first..first + arrivals.len()]),
-            };
-            let first_no = FrameNo(first as u64);
-            let batch = Batch { first: first_no, bytes: &bytes, frames: &frames, stamps: &stamps, ingress };
-            match way.feed {
-                Feed::Whole if plan.domains() == 1 => domain.feed(&batch),
-                _ => domain.feed_steered(&batch, &steered(plan, &batch, index)),
-            }
-            first += arrivals.len();
+fn run_domain(world: &World, plan: &Plan, index: usize, way: Way) -> Domain<Tape> {
+    let mut domain = plan.domain(index, world.timing, true, Tape::default());
+    let devs: Vec<DevId> = world.arrivals.iter().map(|one| dev(plan, one.port)).collect();
+    let same = devs.windows(2).all(|pair| pair[0] == pair[1]);
+    let mut first = 0;
+    for arrivals in world.arrivals.chunks(way.batch.max(1)) {
+        // A buffer of its own for each batch: who keeps a frame for longer must have copied it.
+        let (mut bytes, mut frames, mut stamps) = (Vec::new(), Vec::new(), Vec::new());
+        for (i, one) in arrivals.iter().enumerate() {
+            let no = first + i;
+            let desc = Desc::arrived(bytes.len() as u32, one.len, FrameNo(no as u64));
+            frames.push(desc.with_head(one.head.unwrap_or(Desc::HEADROOM), 0));
+            bytes.extend(one.bytes(no));
+            stamps.push(one.at);
         }
-        domain.finish();
-        domain
+        let ingress = match devs.first() {
+            Some(&dev) if same && way.feed == Feed::Whole => Ingress::One(dev),
+            _ => Ingress::Each(&devs[first..first + arrivals.len()]),
+        };
+        let first_no = FrameNo(first as u64);
+        let batch = Batch { first: first_no, bytes: &bytes, frames: &frames, stamps: &stamps, ingress };
+        match way.feed {
+            Feed::Whole if plan.domains() == 1 => domain.feed(&batch),
+            _ => domain.feed_steered(&batch, &steered(plan, &batch, index)),
+        }
+        first += arrivals.len();
     }
+    domain.finish();
+    domain
 }
 
 fn dev(plan: &Plan, port: usize) -> DevId {
-    plan.port(&port_name(port)).expect("a port of the world")
+    plan.port(&plan.scenario().ports[port].name).expect("a port of the world")
 }
 
 /// The frames of a batch that a domain receives.

@@ -1,14 +1,19 @@
 //! Random traffic: groups of frames that arrive together, with lengths around the mtus.
 
 use proptest::prelude::*;
-use xdpsim_core::Nanos;
+
+use crate::time::Nanos;
 
 /// A frame and its arrival.
 #[derive(Clone, Debug)]
 pub struct Arrival {
+    /// The port, by its place in the scenario.
     pub port: usize,
+    /// When.
     pub at: Nanos,
+    /// Bytes.
     pub len: u32,
+    /// The first byte, on which programs act.
     pub mark: u8,
     /// Headroom, where it is not the usual one.
     pub head: Option<u16>,
@@ -16,6 +21,7 @@ pub struct Arrival {
 
 impl Arrival {
     /// Bytes that tell frames apart: a mark that programs act on, then the number in the run.
+    #[must_use]
     pub fn bytes(&self, no: usize) -> Vec<u8> {
         let mut bytes: Vec<u8> = (0..self.len).map(|i| (no as u32).wrapping_add(i) as u8).collect();
         if let Some(first) = bytes.first_mut() {
@@ -28,7 +34,7 @@ impl Arrival {
 /// Most frames of one run.
 const FRAMES_MAX: usize = 200;
 
-/// Groups on the first port, some on others.
+/// Groups of frames on the first of `n` ports, some on others.
 pub fn any(n: usize) -> impl Strategy<Value = Vec<Arrival>> {
     let port = prop_oneof![5 => Just(0), 1 => 0..n];
     let count =
@@ -52,7 +58,8 @@ fn lengths() -> impl Strategy<Value = Vec<u32>> {
     prop_oneof![3 => Just(vec![60]), 2 => length().prop_map(|len| vec![len]), 2 => prop::collection::vec(length(), 2..6)]
 }
 
-fn length() -> impl Strategy<Value = u32> {
+/// A length: mostly 60, often around an mtu of [`super::ports::mtu`], sometimes nothing at all.
+pub fn length() -> impl Strategy<Value = u32> {
     prop_oneof![
         4 => Just(60u32),
         2 => prop::sample::select(vec![42u32, 46, 68, 500, 1500]).prop_flat_map(|mtu| mtu + 16..mtu + 21),

@@ -1,15 +1,14 @@
 //! Random ports: all kinds, small rings, small mtus, a few that are down, uppers, two namespaces.
 
 use proptest::prelude::*;
-use xdpsim_core::scenario::{PeerSpec, PortKind, PortSpec, Rss};
-use xdpsim_core::{BitRate, Nanos};
 
-use super::port_name;
-use super::programs;
+use super::Vocabulary;
+use crate::scenario::{PeerSpec, PortKind, PortSpec, Rss};
+use crate::time::{BitRate, Nanos};
 
 /// A port before it has a name.
 #[derive(Clone, Debug)]
-pub struct PortDraw {
+struct PortDraw {
     sort: Sort,
     mtu: Option<u32>,
     up: bool,
@@ -45,22 +44,24 @@ pub fn mtu() -> impl Strategy<Value = u32> {
     prop::sample::select(vec![42, 46, 68, 500, 1500])
 }
 
-/// `n` ports; the first receives most of the traffic and mostly has a program.
-pub fn any(n: usize) -> impl Strategy<Value = Vec<PortDraw>> {
-    let others = prop::collection::vec(port(n, 0.4), n - 1);
-    (port(n, 0.95), others).prop_map(|(mut first, others)| {
+/// The vocabulary's ports; the first is meant to receive most of the traffic and mostly has a program.
+pub fn any(words: &Vocabulary) -> impl Strategy<Value = Vec<PortSpec>> + use<> {
+    let words = words.clone();
+    let others = prop::collection::vec(port(&words, 0.4), words.ports.len() - 1);
+    (port(&words, 0.95), others).prop_map(move |(mut first, others)| {
         first.up |= !first.elsewhere;
-        std::iter::once(first).chain(others).collect()
+        build(&words, &std::iter::once(first).chain(others).collect::<Vec<_>>())
     })
 }
 
-fn port(n: usize, program: f64) -> impl Strategy<Value = PortDraw> {
+fn port(words: &Vocabulary, program: f64) -> impl Strategy<Value = PortDraw> + use<> {
+    let n = words.ports.len();
     let uppers = prop_oneof![
         7 => Just(Vec::new()),
         2 => prop::collection::vec(0..n, 1..4),
         1 => prop::collection::vec(0..n, 8..11),
     ];
-    let xdp = prop::option::weighted(program, 0..programs::PORT_PROGRAMS);
+    let xdp = prop::option::weighted(program, 0..words.port_programs.len());
     let identity = (sort(), prop::option::weighted(0.4, mtu()), prop::bool::weighted(0.9), uppers);
     let reception = (
         prop::bool::weighted(0.12),
@@ -93,19 +94,19 @@ fn sort() -> impl Strategy<Value = Sort> {
     ]
 }
 
-/// Gives them names `p0`, `p1` … A pair at the very end has no partner and gets a far end.
-pub fn build(draws: &[PortDraw]) -> Vec<PortSpec> {
+/// Gives them their names. A pair at the very end has no partner and gets a far end.
+fn build(words: &Vocabulary, draws: &[PortDraw]) -> Vec<PortSpec> {
     let mut ports: Vec<PortSpec> = Vec::new();
     while ports.len() < draws.len() {
         let i = ports.len();
         match draws[i].sort {
             Sort::Pair { gro } if i + 1 < draws.len() => {
                 for (end, other) in [(i, i + 1), (i + 1, i)] {
-                    let peer = PeerSpec::Port(port_name(other));
-                    ports.push(draws[end].build(end, PortKind::Veth { peer, gro }));
+                    let peer = PeerSpec::Port(words.ports[other].clone());
+                    ports.push(draws[end].build(words, end, PortKind::Veth { peer, gro }));
                 }
             }
-            _ => ports.push(draws[i].build(i, draws[i].kind())),
+            _ => ports.push(draws[i].build(words, i, draws[i].kind())),
         }
     }
     ports
@@ -123,19 +124,19 @@ impl PortDraw {
         }
     }
 
-    fn build(&self, index: usize, kind: PortKind) -> PortSpec {
+    fn build(&self, words: &Vocabulary, index: usize, kind: PortKind) -> PortSpec {
         let receives_rings = matches!(kind, PortKind::Ideal | PortKind::Nic { .. });
         let runs_programs = kind != PortKind::Upper;
         PortSpec {
             mtu: self.mtu,
             up: self.up,
-            uppers: self.uppers.iter().map(|&upper| port_name(upper)).collect(),
-            netns: self.elsewhere.then(|| "ns".into()),
-            xdp: self.xdp.filter(|_| runs_programs).map(programs::port_name),
+            uppers: self.uppers.iter().map(|&upper| words.ports[upper].clone()).collect(),
+            netns: words.netns.first().filter(|_| self.elsewhere).cloned(),
+            xdp: self.xdp.filter(|_| runs_programs).map(|program| words.port_programs[program].clone()),
             queues: if receives_rings { self.queues } else { 1 },
             rss: Rss::RoundRobin,
             rx_usecs: Nanos::from_micros(self.rx_usecs),
-            ..PortSpec::new(&port_name(index), kind)
+            ..PortSpec::new(&words.ports[index], kind)
         }
     }
 }

@@ -1,0 +1,87 @@
+//! The campaign itself.
+
+use std::fs;
+
+use xdpsim_oracle::campaign::{self, DataCampaign, DataFailure};
+use xdpsim_oracle::exercise::NOT_PROVOCABLE;
+use xdpsim_oracle::maps::{self, MapCampaign, MapFailure};
+use xdpsim_oracle::model;
+
+use crate::checks;
+use crate::document::Document;
+use crate::options::Options;
+use crate::progress::Progress;
+
+/// Where the kernel says which one it is.
+const RELEASE: &str = "/proc/sys/kernel/osrelease";
+
+/// Plays what was asked for on the running kernel and on the model. The error says what this machine lacks;
+/// where model and kernel part is in the document.
+pub fn play(options: &Options) -> Result<Document, String> {
+    let kernel = fs::read_to_string(RELEASE).map_err(|e| format!("cannot read {RELEASE}: {e}"))?;
+    let kernel = kernel.trim().to_owned();
+    eprintln!("kernel {kernel}");
+    checks::run()?;
+    let mut document = Document { kernel, seed: options.seed, ..Document::default() };
+    if options.map_operations > 0 {
+        play_maps(options, &mut document)?;
+    }
+    if options.cases > 0 {
+        play_cases(options, &mut document)?;
+    }
+    Ok(document)
+}
+
+/// Random operations at the maps.
+fn play_maps(options: &Options, document: &mut Document) -> Result<(), String> {
+    let mut progress = Progress::new("map operations", options.map_operations);
+    let what = MapCampaign::new(options.map_operations, options.seed);
+    match maps::campaign(&what, &mut |done| progress.at(done)) {
+        Ok(report) => {
+            document.map_operations = report.operations;
+            for (clause, count) in report.exercised.counts() {
+                document.count(clause.id(), count);
+            }
+            Ok(())
+        }
+        Err(MapFailure::Difference(difference)) => {
+            document.map_operations = difference.operations;
+            document.differences.push(difference.to_string());
+            Ok(())
+        }
+        Err(MapFailure::Machine(error)) => Err(format!("the map campaign: {error}")),
+    }
+}
+
+/// Random houses with random cases.
+fn play_cases(options: &Options, document: &mut Document) -> Result<(), String> {
+    let mut progress = Progress::new("cases", options.cases);
+    let what = DataCampaign::new(options.cases, options.seed, model::Options::host()?);
+    match campaign::campaign(&what, &mut |done| progress.at(done)) {
+        Ok(report) => {
+            document.cases = report.cases;
+            for (clause, count) in &report.exercised.by_clause {
+                document.count(clause, *count);
+            }
+            for reason in NOT_PROVOCABLE {
+                document.not_provoked.insert(reason.id.to_owned(), reason.why.to_owned());
+            }
+            tell_rare(report.exercised.rare());
+            Ok(())
+        }
+        Err(DataFailure::Difference(difference)) => {
+            document.cases = difference.cases;
+            document.differences.push(difference.to_string());
+            Ok(())
+        }
+        Err(failure) => Err(format!("the campaign on the data path: {failure}")),
+    }
+}
+
+/// Says which clauses were exercised so seldom that more cases would be good.
+fn tell_rare<'a>(rare: impl Iterator<Item = (&'a str, u64)>) {
+    let rare: Vec<String> = rare.map(|(clause, count)| format!("{clause} ({count})")).collect();
+    if !rare.is_empty() {
+        eprintln!("seldom exercised: {}", rare.join(", "));
+    }
+}

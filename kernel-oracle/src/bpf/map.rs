@@ -1,0 +1,194 @@
+//! Maps: made with any attributes, then read and written.
+
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+
+use super::error::BpfError;
+use super::sys;
+
+/// Numbers of map types (`enum bpf_map_type`).
+pub mod map_type {
+    /// `BPF_MAP_TYPE_HASH`.
+    pub const HASH: u32 = 1;
+    /// `BPF_MAP_TYPE_ARRAY`.
+    pub const ARRAY: u32 = 2;
+    /// `BPF_MAP_TYPE_PROG_ARRAY`.
+    pub const PROG_ARRAY: u32 = 3;
+    /// `BPF_MAP_TYPE_ARRAY_OF_MAPS`.
+    pub const ARRAY_OF_MAPS: u32 = 12;
+    /// `BPF_MAP_TYPE_HASH_OF_MAPS`.
+    pub const HASH_OF_MAPS: u32 = 13;
+    /// `BPF_MAP_TYPE_DEVMAP`.
+    pub const DEVMAP: u32 = 14;
+    /// `BPF_MAP_TYPE_XSKMAP`.
+    pub const XSKMAP: u32 = 17;
+    /// `BPF_MAP_TYPE_DEVMAP_HASH`.
+    pub const DEVMAP_HASH: u32 = 25;
+    /// All of the above: those whose values have the length they were asked for. (A per-CPU map's have
+    /// not, and a buffer made for the one would be too short for the other.)
+    pub(super) const KNOWN: [u32; 8] =
+        [HASH, ARRAY, PROG_ARRAY, ARRAY_OF_MAPS, HASH_OF_MAPS, DEVMAP, XSKMAP, DEVMAP_HASH];
+}
+
+/// What a map is created with: whatever the kernel may have to refuse.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MapCreate<'a> {
+    /// One of [`map_type`].
+    pub map_type: u32,
+    /// Bytes in a key.
+    pub key_size: u32,
+    /// Bytes in a value.
+    pub value_size: u32,
+    /// Capacity.
+    pub max_entries: u32,
+    /// Creation flags.
+    pub flags: u32,
+    /// The template of a map of maps; 0 otherwise, as the kernel wants it.
+    pub inner_map_fd: RawFd,
+    /// A label; cut off after 15 characters.
+    pub name: &'a str,
+}
+
+impl<'a> MapCreate<'a> {
+    /// A map with keys and values of these sizes, without flags.
+    #[must_use]
+    pub const fn new(map_type: u32, key_size: u32, value_size: u32, max_entries: u32, name: &'a str) -> Self {
+        Self { map_type, key_size, value_size, max_entries, flags: 0, inner_map_fd: 0, name }
+    }
+}
+
+/// A map of the kernel.
+///
+/// Keys and values are byte slices of at least the map's sizes (longer ones are read in part).
+#[derive(Debug)]
+pub struct Map(sys::Sized);
+
+/// What the kernel says about a map.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MapFacts {
+    /// The map type.
+    pub map_type: u32,
+    /// Its id, never 0.
+    pub id: u32,
+    /// Bytes in a key.
+    pub key_size: u32,
+    /// Bytes in a value.
+    pub value_size: u32,
+    /// Capacity.
+    pub max_entries: u32,
+    /// Flags.
+    pub flags: u32,
+}
+
+impl Map {
+    /// Creates a map.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    ///
+    /// # Panics
+    /// If the type is none of [`map_type`].
+    pub fn create(map: &MapCreate<'_>) -> Result<Self, BpfError> {
+        assert!(map_type::KNOWN.contains(&map.map_type), "map type {} is not supported here", map.map_type);
+        sys::Sized::create(map).map(Self)
+    }
+
+    /// Writes an element.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    ///
+    /// # Panics
+    /// If key or value are shorter than the map's.
+    pub fn update(&self, key: &[u8], value: &[u8], flags: u64) -> Result<(), BpfError> {
+        self.0.update(key, value, flags)
+    }
+
+    /// Writes an element whose key and value are numbers, without flags: devices, programs and maps by
+    /// descriptor.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    ///
+    /// # Panics
+    /// If the map's keys or values have more than 4 bytes.
+    pub fn set(&self, key: u32, value: u32) -> Result<(), BpfError> {
+        self.update(&key.to_ne_bytes(), &value.to_ne_bytes(), 0)
+    }
+
+    /// Puts a program (of a PROG_ARRAY), map or socket into a slot.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub fn set_fd(&self, key: u32, fd: BorrowedFd<'_>) -> Result<(), BpfError> {
+        self.set(key, fd.as_raw_fd().cast_unsigned())
+    }
+
+    /// Removes an element.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    ///
+    /// # Panics
+    /// If the key is shorter than the map's.
+    pub fn delete(&self, key: &[u8]) -> Result<(), BpfError> {
+        self.0.delete(key)
+    }
+
+    /// Reads an element into `value`.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    ///
+    /// # Panics
+    /// If key or value are shorter than the map's.
+    pub fn lookup(&self, key: &[u8], value: &mut [u8]) -> Result<(), BpfError> {
+        self.0.lookup(key, value)
+    }
+
+    /// Reads the key that follows `key`, or the first, into `next`.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    ///
+    /// # Panics
+    /// If a key is shorter than the map's.
+    pub fn next_key(&self, key: Option<&[u8]>, next: &mut [u8]) -> Result<(), BpfError> {
+        self.0.next_key(key, next)
+    }
+
+    /// What the kernel says about it.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub fn facts(&self) -> Result<MapFacts, BpfError> {
+        let [map_type, id, key_size, value_size, max_entries, flags] = sys::info(self.as_fd())?;
+        Ok(MapFacts { map_type, id, key_size, value_size, max_entries, flags })
+    }
+
+    /// Its id.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub fn id(&self) -> Result<u32, BpfError> {
+        let [_, id] = sys::info(self.as_fd())?;
+        Ok(id)
+    }
+
+    /// What lookup, update, delete and next key say about a descriptor that isn't open.
+    #[must_use]
+    pub fn on_closed_fd() -> [Option<BpfError>; 4] {
+        sys::on_no_map().map(Result::err)
+    }
+}
+
+impl AsFd for Map {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.fd.as_fd()
+    }
+}
+
+impl AsRawFd for Map {
+    fn as_raw_fd(&self) -> RawFd {
+        self.0.fd.as_raw_fd()
+    }
+}

@@ -1,0 +1,21 @@
+//! bpf(2), as raw as a test of the kernel needs it: any map attribute, any update flag, any instruction.
+//!
+//! Owns every call of bpf(2) in this crate but those that the loader of [`crate::trace`] makes. A loader
+//! library checks its arguments before the kernel sees them, so none is used where the kernel's own answer
+//! is what's asked for. Descriptors are owned: what is dropped is closed, and the kernel frees it.
+//!
+//! Errors: [`BpfError`] with the kernel's number; of a program also what the verifier wrote ([`LoadError`]).
+
+pub mod asm;
+mod error;
+mod link;
+mod map;
+mod prog;
+mod run;
+mod sys;
+
+pub use error::{BpfError, LoadError};
+pub use link::XdpLink;
+pub use map::{Map, MapCreate, MapFacts, map_type};
+pub use prog::{Prog, ProgFacts, ProgLoad, attach_type, load_flag, prog_type};
+pub use run::{LiveFrames, Ran};

@@ -1,0 +1,62 @@
+//! Runs of programs that are attached nowhere (`BPF_PROG_TEST_RUN`).
+
+use std::os::fd::AsFd;
+
+use super::error::BpfError;
+use super::prog::Prog;
+use super::sys;
+
+/// Longest frame that can come out of a run, in bytes: one page and a bit.
+const OUT_MAX: usize = 8192;
+
+/// Frames that a program gets as if a device had received them, and whose verdicts are carried out.
+#[derive(Clone, Copy, Debug)]
+pub struct LiveFrames<'a> {
+    /// Each frame's bytes before the program runs; at least 14.
+    pub data: &'a [u8],
+    /// How many frames.
+    pub repeat: u32,
+    /// How many of them make one poll: they are redirected first and flushed together. 0 is 64, the most
+    /// is 256.
+    pub batch_size: u32,
+    /// The device they seem to come from, in the calling thread's namespace; it must have a NAPI. 0 is the
+    /// loopback device.
+    pub ingress_ifindex: u32,
+    /// The queue they seem to come from.
+    pub rx_queue_index: u32,
+}
+
+/// What a run left.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ran {
+    /// The verdict.
+    pub verdict: u32,
+    /// `data` to `data_end`, fragments included, metadata not.
+    pub data: Vec<u8>,
+}
+
+impl Prog {
+    /// Runs once on one frame; the verdict is reported, not carried out. The ingress is the loopback
+    /// device of the calling thread's namespace.
+    ///
+    /// # Errors
+    /// What the kernel says: EINVAL for a frame below 14 bytes or beyond one page.
+    pub fn test_run(&self, data: &[u8]) -> Result<Ran, BpfError> {
+        let mut out = vec![0; OUT_MAX];
+        let (verdict, len) = sys::test_run(self.as_fd(), data, &mut out)?;
+        out.truncate(len);
+        Ok(Ran { verdict, data: out })
+    }
+
+    /// Runs on frames and carries the verdicts out.
+    ///
+    /// For a run of more than one frame the kernel puts the program into its XDP dispatcher and takes it out
+    /// again, each time with an RCU grace period: 15 ms and more. A program that is attached anywhere, in
+    /// whatever mode, is in there already, and a run takes microseconds.
+    ///
+    /// # Errors
+    /// What the kernel says: EINVAL if the ingress has no NAPI, ENODEV if there is none.
+    pub fn run_live(&self, frames: &LiveFrames<'_>) -> Result<(), BpfError> {
+        sys::live_frames(self.as_fd(), frames)
+    }
+}
