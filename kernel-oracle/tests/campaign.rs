@@ -21,4 +21,12 @@ fn model_and_kernel_agree_on_the_data_path() {
     };
     println!("{} cases in {:?}", report.cases, begin.elapsed());
     println!("{}", report.exercised);
+    assert_eq!(report.cases, cases, "cases");
+    if cases >= 10_000 {
+        assert!(report.sockets >= 3_000, "cases by sockets: {}", report.sockets);
+        assert!(report.bursts >= 2_000, "cases with bursts: {}", report.bursts);
+        assert!(report.differences >= 1_000, "triples: {}", report.differences);
+        let rare: Vec<_> = report.exercised.rare().collect();
+        assert!(rare.is_empty(), "clauses that were exercised fewer than 20 times: {rare:?}");
+    }
 }

@@ -22,6 +22,7 @@ mod gate;
 mod pinned;
 mod rooms;
 mod seen;
+mod turn;
 mod uppers;
 
 use std::collections::BTreeMap;
@@ -46,6 +47,7 @@ use fence::Fence;
 use pinned::Pinned;
 use rooms::{RoomNo, Rooms};
 use seen::{Frames, Seen};
+use turn::Turns;
 
 /// How long frames that the model announces are waited for.
 const PATIENCE: Duration = Duration::from_millis(50);
@@ -70,6 +72,7 @@ pub struct Bench {
     // Before the namespaces, so that programs are detached from devices that still exist.
     catcher: Catcher,
     rooms: Rooms,
+    turns: Turns,
     _cpu: Pinned,
 }
 
@@ -104,6 +107,7 @@ impl Bench {
         let fence = Fence::new(&rooms.far)?;
         let events = Events::of(&rooms)?;
         drop(inside);
+        let turns = Turns::on(cpu.cpu)?;
         let (strays, counted) = (Vec::new(), false);
         let house = house.clone();
         Ok(Self {
@@ -117,6 +121,7 @@ impl Bench {
             strays,
             catcher,
             rooms,
+            turns,
             _cpu: cpu,
         })
     }
@@ -260,6 +265,7 @@ impl Bench {
             BenchError::Case(format!("frames come in on port number {}, which is no veth", burst.port))
         })?;
         let inward = door.way_in(burst.how)?.inward;
+        let _turn = self.turns.take()?;
         self.rooms.go_far()?;
         if burst.how == Inject::Poll {
             self.feeder.feed(inward, &burst.frames)?;
@@ -337,6 +343,7 @@ impl Bench {
         let mut kick = vec![0; 60];
         kick[12..14].copy_from_slice(&[0x88, 0xb5]);
         self.rooms.go_far()?;
+        let _turn = self.turns.take()?;
         for target in stuck {
             self.feeder.feed(*target, std::slice::from_ref(&kick))?;
         }

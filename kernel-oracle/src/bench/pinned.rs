@@ -7,6 +7,8 @@ use crate::net::{allow_cpus, cpus_allowed};
 #[derive(Debug)]
 pub(super) struct Pinned {
     before: Vec<usize>,
+    /// Where it is.
+    pub cpu: usize,
 }
 
 impl Pinned {
@@ -18,7 +20,7 @@ impl Pinned {
         let before = cpus_allowed().map_err(asked)?;
         let cpu = before[NEXT.fetch_add(1, Ordering::Relaxed) % before.len()];
         allow_cpus(&[cpu]).map_err(|error| crate::net::NetError::new(format!("pin to CPU {cpu}"), error))?;
-        Ok(Self { before })
+        Ok(Self { before, cpu })
     }
 }
 

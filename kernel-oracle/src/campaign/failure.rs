@@ -57,3 +57,16 @@ pub enum DataFailure {
     #[error("no case can be drawn: {0}")]
     Draw(String),
 }
+
+impl DataFailure {
+    /// The same, so many cases later.
+    #[must_use]
+    pub(super) fn after(mut self, before: u64) -> Self {
+        match &mut self {
+            Self::Difference(difference) => difference.cases += before,
+            Self::Paths { cases, .. } => *cases += before,
+            Self::Bench(_) | Self::Build(_) | Self::Draw(_) => {}
+        }
+        self
+    }
+}

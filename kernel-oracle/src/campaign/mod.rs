@@ -4,10 +4,15 @@
 //! The same seed and numbers give the same houses and cases on every machine. A case that differs is shrunk
 //! in its house, which is what stays; its report is the shortest case found, told by [`crate::compare`].
 //!
+//! Houses are played by several threads: most of a case's time is waiting, for grace periods above all. What
+//! a house is and which cases it sees depends on the seed and its number alone, and of several differences
+//! the one in the house of the lowest number is reported.
+//!
 //! Every case is played three times: on the model as users' replays run it, on the model frame by frame for
 //! the story (both must show the same), and on the kernel.
 
 mod carriers;
+mod crew;
 mod failure;
 mod player;
 
@@ -25,14 +30,16 @@ use player::Player;
 /// What is to be played.
 #[derive(Clone, Debug)]
 pub struct DataCampaign {
-    /// How many cases, at least.
+    /// How many cases, those of the differences included.
     pub cases: u64,
-    /// How many of [`DataReport::differences`], at least: each is two cases more, one per carrier.
+    /// How many of [`DataReport::differences`]: each is two cases, one per carrier.
     pub differences: u64,
     /// Seed of houses and cases.
     pub seed: u64,
     /// Cases before the next house is built, which takes as long as a hundred of them.
     pub cases_per_house: u64,
+    /// How many houses are played at the same time; the outcome does not depend on it.
+    pub threads: usize,
     /// What houses are made of.
     pub houses: HouseMix,
     /// What cases are made of.
@@ -50,6 +57,7 @@ impl DataCampaign {
             differences: cases / 10,
             seed,
             cases_per_house: 250,
+            threads: crew::threads(),
             houses: HouseMix::default(),
             mix: Mix::default(),
             model,
@@ -79,6 +87,23 @@ pub struct DataReport {
 }
 
 impl DataReport {
+    /// Of no case.
+    fn empty() -> Self {
+        Self { exercised: Histogram::of_cases(), ..Self::default() }
+    }
+
+    /// Adds another house's.
+    fn merge(&mut self, other: &Self) {
+        self.cases += other.cases;
+        self.sockets += other.sockets;
+        self.bursts += other.bursts;
+        self.differences += other.differences;
+        self.houses += other.houses;
+        self.frames += other.frames;
+        self.copies += other.copies;
+        self.exercised.merge(&other.exercised);
+    }
+
     fn add(&mut self, case: &Case) {
         let long = |frames: usize| (16..=64).contains(&frames);
         self.cases += 1;
@@ -94,41 +119,47 @@ impl DataReport {
 ///
 /// # Errors
 /// The first difference, shrunk, or what the bench can't do.
-pub fn campaign(what: &DataCampaign, progress: &mut dyn FnMut(u64)) -> Result<DataReport, DataFailure> {
-    let mut report = DataReport { exercised: Histogram::of_cases(), ..DataReport::default() };
-    let mut runner = TestRunner::new(config(what.seed));
-    let houses = cases::houses(what.houses);
-    while report.cases < what.cases || report.differences < what.differences {
-        let house = draw(&houses, &mut runner)?;
-        report.houses += 1;
-        in_house(what, &house, &mut runner, &mut report, progress)?;
-    }
-    Ok(report)
+pub fn campaign(
+    what: &DataCampaign,
+    progress: &mut (dyn FnMut(u64) + Send),
+) -> Result<DataReport, DataFailure> {
+    let drawn = what.cases.saturating_sub(2 * what.differences);
+    let houses = drawn.max(what.differences).div_ceil(what.cases_per_house.max(1));
+    let share = |of: u64, house: u64| of * (house + 1) / houses - of * house / houses;
+    crew::play(what.threads, houses, progress, &|no, seen| {
+        let mut runner = TestRunner::new(config(what.seed, no));
+        let house = draw(&cases::houses(what.houses), &mut runner)?;
+        let task =
+            Task { what, house: &house, cases: share(drawn, no), differences: share(what.differences, no) };
+        task.play(&mut runner, seen)
+    })
 }
 
-/// As many cases as a house is good for, and its part of the differences.
-fn in_house(
-    what: &DataCampaign,
-    house: &House,
-    runner: &mut TestRunner,
-    report: &mut DataReport,
-    progress: &mut dyn FnMut(u64),
-) -> Result<(), DataFailure> {
-    let mut player = Player::new(house, what)?;
-    let strategy = cases::cases_in(house, what.mix);
-    let end = report.cases + what.cases_per_house.min(what.cases.saturating_sub(report.cases));
-    while report.cases < end {
-        player.one(&strategy, runner, report)?;
-        progress(report.cases);
+/// What is to be played in one house.
+struct Task<'a> {
+    what: &'a DataCampaign,
+    house: &'a House,
+    cases: u64,
+    differences: u64,
+}
+
+impl Task<'_> {
+    fn play(&self, runner: &mut TestRunner, seen: &mut dyn FnMut(u64)) -> Result<DataReport, DataFailure> {
+        let mut report = DataReport { houses: 1, ..DataReport::empty() };
+        let mut player = Player::new(self.house, self.what)?;
+        let strategy = cases::cases_in(self.house, self.what.mix);
+        for _ in 0..self.cases {
+            player.one(&strategy, runner, &mut report)?;
+            seen(1);
+        }
+        let strategy = cases::differences_in(self.house);
+        for _ in 0..self.differences {
+            carriers::one(&mut player, self.house, &strategy, runner, &mut report)?;
+            seen(2);
+        }
+        player.finish(&report)?;
+        Ok(report)
     }
-    let share = (what.cases_per_house * what.differences).div_ceil(what.cases.max(1));
-    let end = report.differences + share.min(what.differences.saturating_sub(report.differences));
-    let strategy = cases::differences_in(house);
-    while report.differences < end {
-        carriers::one(&mut player, house, &strategy, runner, report)?;
-        progress(report.cases);
-    }
-    player.finish(report)
 }
 
 /// The next value of a strategy, which is not to be shrunk.
@@ -137,7 +168,9 @@ fn draw<S: Strategy>(strategy: &S, runner: &mut TestRunner) -> Result<S::Value, 
     Ok(tree.current())
 }
 
-fn config(seed: u64) -> Config {
+/// Each house has a sequence of random numbers of its own.
+fn config(seed: u64, house: u64) -> Config {
+    let seed = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(house);
     Config {
         failure_persistence: None,
         rng_algorithm: RngAlgorithm::ChaCha,
