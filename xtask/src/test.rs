@@ -27,7 +27,7 @@ pub fn run(root: &Path, options: &[String]) -> Result<(), Failure> {
     };
     let target = target_folder(root);
     let mut steps = Steps::new();
-    steps.run("set-up (tcpdump, tshark, editcap, python3)", || tools::set_up(root));
+    steps.run("set-up (tcpdump, tshark, editcap, python3, clang)", || tools::set_up(root));
     steps.run("format", || format(root));
     steps.run("clippy", || clippy(root));
     steps.run("rule table", || rules::run(root, Mode::Check).into());
@@ -87,10 +87,14 @@ fn kernel(root: &Path, target: &Path) -> Outcome {
     {
         return Outcome::Failed(format!("{}: {error}", list.display()));
     }
-    let mut tests = cargo(root, &["test", "-p", "xdpsim-oracle", "--locked", "--no-fail-fast"]);
-    tests.env("XDPSIM_SKIPPED", &list);
-    if let Err(failure) = must_succeed(tests) {
-        return Outcome::Failed(failure.to_string());
+    let comparison = ["test", "-p", "xdpsim-oracle", "--locked", "--no-fail-fast"];
+    let side_by_side = ["test", "-p", "xdpsim-benches", "--test", "side_by_side", "--locked"];
+    for arguments in [&comparison[..], &side_by_side[..]] {
+        let mut tests = cargo(root, arguments);
+        tests.env("XDPSIM_SKIPPED", &list);
+        if let Err(failure) = must_succeed(tests) {
+            return Outcome::Failed(failure.to_string());
+        }
     }
     match std::fs::read_to_string(&list) {
         Ok(skipped) => Outcome::Skipped(skipped.lines().collect::<Vec<_>>().join("; ")),

@@ -8,8 +8,15 @@ use crate::Failure;
 use crate::steps::{Outcome, cargo, command, must_succeed};
 
 /// The packages of a Debian-like system, by the program that they bring.
-const PACKAGES: [(&str, &str); 4] =
-    [("tcpdump", "tcpdump"), ("tshark", "tshark"), ("editcap", "wireshark-common"), ("python3", "python3")];
+const PACKAGES: [(&str, &str); 6] = [
+    ("tcpdump", "tcpdump"),
+    ("tshark", "tshark"),
+    ("editcap", "wireshark-common"),
+    ("python3", "python3"),
+    // These rebuild the checked-in BPF objects.
+    ("clang", "clang"),
+    ("llvm-strip", "llvm"),
+];
 
 /// The version that the fuzz targets are run with.
 const CARGO_FUZZ: &str = "0.13.2";
