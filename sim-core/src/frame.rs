@@ -10,6 +10,7 @@
 use xdpsim_devmap::Errno;
 
 use crate::batch::Desc;
+use crate::profile::Bounds;
 
 /// Bytes that `struct xdp_frame` takes at the start of the headroom.
 pub const XDP_FRAME_SIZE: u32 = 40;
@@ -114,11 +115,12 @@ impl Store {
 ///
 /// ```
 /// use xdpsim_core::frame::{FrameMut, Store};
+/// use xdpsim_core::profile::Bounds;
 /// use xdpsim_core::{Desc, FrameNo};
 ///
 /// let input = [0u8; 60];
 /// let (mut store, mut desc) = (Store::default(), Desc::arrived(0, 60, FrameNo(0)));
-/// let mut frame = FrameMut::new(&mut store, &input, &mut desc, 4096);
+/// let mut frame = FrameMut::new(&mut store, &input, &mut desc, Bounds::default());
 /// frame.data_mut()[0] = 2;                 // copies: the capture stays as it was
 /// frame.adjust_head(-4)?;                  // room for a VLAN tag
 /// assert_eq!((frame.len(), frame.data()[4]), (64, 2));
@@ -129,7 +131,7 @@ pub struct FrameMut<'a> {
     store: &'a mut Store,
     input: &'a [u8],
     desc: &'a mut Desc,
-    page_size: u32,
+    bounds: Bounds,
     private: bool,
 }
 
@@ -137,8 +139,8 @@ impl<'a> FrameMut<'a> {
     /// The frame behind `desc`, in a buffer of one page; frames too long for it have a buffer that just
     /// fits, as on an ideal port.
     #[inline(always)]
-    pub fn new(store: &'a mut Store, input: &'a [u8], desc: &'a mut Desc, page_size: u32) -> Self {
-        Self { store, input, desc, page_size, private: false }
+    pub fn new(store: &'a mut Store, input: &'a [u8], desc: &'a mut Desc, bounds: Bounds) -> Self {
+        Self { store, input, desc, bounds, private: false }
     }
 
     /// The same, writing where the bytes are if they are in the arena already; a deliberate fault
@@ -233,15 +235,15 @@ impl<'a> FrameMut<'a> {
     ///
     /// # Errors
     /// EINVAL if it would pass `data` or enter the frame header; EACCES for a length that is no
-    /// multiple of 4 or longer than 252 bytes (its length is kept in one byte, and `data` may have been
-    /// moved on before).
+    /// multiple of 4 or too long: 252 bytes are the most (its length is kept in one byte), 32 on older
+    /// kernels (RED-02).
     pub fn adjust_meta(&mut self, delta: i32) -> Result<(), Errno> {
         let len = i64::from(self.desc.meta_len()) - i64::from(delta);
         let room = i64::from(self.desc.headroom());
         if len < 0 || room - len < i64::from(XDP_FRAME_SIZE) {
             return Err(Errno::EINVAL);
         }
-        if len % 4 != 0 || len > 252 {
+        if len % 4 != 0 || len > i64::from(self.bounds.meta_max) {
             return Err(Errno::EACCES);
         }
         self.make_private();
@@ -261,7 +263,7 @@ impl<'a> FrameMut<'a> {
         }
         let end = i64::from(self.desc.headroom()) + len;
         let filled = u32::from(self.desc.headroom()) + self.desc.len;
-        let buffer = i64::from(self.page_size.saturating_sub(SHARED_INFO_SIZE).max(filled));
+        let buffer = i64::from(self.bounds.page_size.saturating_sub(SHARED_INFO_SIZE).max(filled));
         if len < 14 || (delta > 0 && end > buffer) {
             return Err(Errno::EINVAL);
         }

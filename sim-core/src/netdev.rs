@@ -297,14 +297,15 @@ impl DeviceTable {
     /// Fragments that a frame can have.
     const FRAGS_MAX: u32 = 17;
 
-    /// `ip link set up|down`. Opening brings the features of both ends of a pair up to date; closing
-    /// leaves them (DRV-01).
-    pub fn set_up(&mut self, dev: DevId, up: bool) {
+    /// `ip link set up|down`. Opening brings the features of this end of a pair up to date, which follow the
+    /// peer's GRO, and on older kernels those of the peer, too; closing leaves them (DRV-01).
+    pub fn set_up(&mut self, dev: DevId, up: bool, kernel: KernelVersion) {
         self.get_mut(dev).up = up;
         if up {
-            for end in [Some(dev), self.get(dev).peer()].into_iter().flatten() {
-                let end = self.get_mut(end);
-                end.gro_seen = end.gro;
+            let own = (kernel < KernelVersion::OPENING_RENEWS_OWN).then_some(dev);
+            for sender in [own, self.get(dev).peer()].into_iter().flatten() {
+                let sender = self.get_mut(sender);
+                sender.gro_seen = sender.gro;
             }
         }
     }

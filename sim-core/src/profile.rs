@@ -17,10 +17,19 @@ impl KernelVersion {
     pub const V6_12: Self = Self { major: 6, minor: 12 };
     /// Device feature bits decide about targets from here on (RED-04).
     pub const FEATURE_BITS: Self = Self { major: 6, minor: 3 };
+    /// Who is woken during a softirq run is polled in the same run from here on; before, in the next one
+    /// (DRV-07).
+    pub const POLLS_WOKEN_AT_ONCE: Self = Self { major: 6, minor: 4 };
+    /// Metadata may have 252 bytes from here on, 32 before (RED-02).
+    pub const META_252: Self = Self { major: 6, minor: 8 };
     /// Redirect info lives in a context from here on (HLP-20).
     pub const BPF_NET_CONTEXT: Self = Self { major: 6, minor: 11 };
-    /// More than eight upper devices are refused from here on (BRD-08).
-    pub const UPPERS_MAX: Self = Self { major: 6, minor: 12 };
+    /// A veth wakes its peer for XDP_TX before it looks into its own ring once more from here on, after
+    /// that before (DRV-07).
+    pub const TX_BEFORE_COMPLETE: Self = Self { major: 6, minor: 12 };
+    /// Opening a veth end renews its own features from here on, those of both ends before (DRV-01). Which
+    /// release between 6.12 and 6.18 changed it was not seen.
+    pub const OPENING_RENEWS_OWN: Self = Self { major: 6, minor: 18 };
 }
 
 impl fmt::Display for KernelVersion {
@@ -68,6 +77,31 @@ pub struct Profile {
     pub path: Path,
     /// Deliberate faults of the model (feature `mutations`), to judge the tests by.
     pub mutations: crate::mutation::Mutations,
+}
+
+impl Profile {
+    /// What bounds a frame's buffer on this kernel.
+    #[inline]
+    #[must_use]
+    pub fn bounds(&self) -> Bounds {
+        let meta_max = if self.kernel >= KernelVersion::META_252 { 252 } else { 32 };
+        Bounds { page_size: self.page_size, meta_max }
+    }
+}
+
+/// Limits of a frame's buffer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bounds {
+    /// Bytes of a page: the buffer of a frame, unless that is longer.
+    pub page_size: u32,
+    /// Most bytes of metadata.
+    pub meta_max: u32,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Profile::default().bounds()
+    }
 }
 
 impl Default for Profile {

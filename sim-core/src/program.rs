@@ -9,6 +9,7 @@ use xdpsim_devmap::{CpuId, Entry, IfIndex, MapId, MapKey, MapTable, QueueId, Xdp
 use crate::frame::{FrameMut, Store};
 use crate::mutation::Mutations;
 use crate::poll::{Decided, Poll};
+use crate::profile::Bounds;
 use crate::redirect::RedirectInfo;
 use crate::story::HelperCall;
 use crate::time::Nanos;
@@ -111,7 +112,7 @@ pub struct PollFrames<'a> {
     pub(crate) poll: &'a mut Poll,
     pub(crate) store: &'a mut Store,
     pub(crate) input: &'a [u8],
-    pub(crate) page_size: u32,
+    pub(crate) bounds: Bounds,
 }
 
 impl PollFrames<'_> {
@@ -126,7 +127,7 @@ impl PollFrames<'_> {
     /// The i-th.
     #[inline(always)]
     pub fn frame(&mut self, i: usize) -> FrameMut<'_> {
-        FrameMut::new(self.store, self.input, self.poll.desc_mut(i), self.page_size)
+        FrameMut::new(self.store, self.input, self.poll.desc_mut(i), self.bounds)
     }
 }
 

@@ -270,10 +270,15 @@ fn without_exclusion_nobody_counts_uppers() {
 
 /// Rule: BRD-08.f
 #[test]
-fn older_kernels_have_no_limit_on_uppers() {
-    let mut scenario = with_uppers(9, OTHERS);
-    scenario.profile.kernel = KernelVersion { major: 6, minor: 11 };
-    assert_eq!(receivers(&burst(&scenario, "a", 1)), [1, 2, 3]);
+fn older_kernels_limit_uppers_too() {
+    let received = |minor, uppers| {
+        let mut scenario = with_uppers(uppers, OTHERS);
+        scenario.profile.kernel = KernelVersion { major: 6, minor };
+        receivers(&burst(&scenario, "a", 1))
+    };
+    for minor in [1, 11, 12, 18] {
+        assert_eq!((received(minor, 8), received(minor, 9)), (vec![1, 2, 3], vec![]), "6.{minor}");
+    }
 }
 
 /// Rule: BRD-10.a, BRD-10.b, BRD-10.c, BRD-10.d, LAW-03.b

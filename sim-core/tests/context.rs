@@ -7,7 +7,7 @@ use common::*;
 use xdpsim_core::lab::{Lab, Run};
 use xdpsim_core::scenario::{Action, At, Change, MapSpec, Op, PortSpec, ProgramKind, Scenario};
 use xdpsim_core::story::Step;
-use xdpsim_core::{CpuId, Errno, Event, Fate, FrameNo, KernelVersion, MapKind, Nanos, XdpAction};
+use xdpsim_core::{CpuId, Errno, Event, Fate, FrameNo, KernelVersion, MapKind, Nanos, Path, XdpAction};
 
 const V6_10: KernelVersion = KernelVersion { major: 6, minor: 10 };
 const V6_11: KernelVersion = KernelVersion { major: 6, minor: 11 };
@@ -15,6 +15,11 @@ const V6_11: KernelVersion = KernelVersion { major: 6, minor: 11 };
 /// Calls a helper with success and returns something else.
 fn arm_and(verdict: Op) -> Vec<Op> {
     vec![call("map", 2, 0), verdict]
+}
+
+/// Key 3 and XDP_PASS, as a devmap program.
+fn arm_and_d() -> Vec<Op> {
+    vec![call("map", 3, 0), PASS]
 }
 
 /// Two ingress ports a and b, targets c and d (ifindex 3 and 4); key 2 of `map` is c, key 3 is d. Each
@@ -179,11 +184,37 @@ fn each_cpu_has_its_own_redirect_info() {
 
 /// Rule: HLP-20.d
 #[test]
-fn before_6_11_redirect_info_is_never_reset() {
-    let run = frames_at(&kernel(V6_10, two_ingresses()), &[("a", 5), ("b", 1_000_000)]);
-    assert_eq!(run.numbers("c"), [1]);
-    let run = frames_at(&kernel(V6_10, two_ingresses()), &[("a", 5), ("b", 6), ("b", 7)]);
-    assert_eq!(redirects(&run)[1], (0, 0, 2, Some(Errno::EBADRQC)), "consumed, but the old key is there");
+fn before_6_11_nothing_stays_armed_but_the_index_stays_for_ever() {
+    let bad = (0, 0, 2, Some(Errno::EBADRQC));
+    for path in [Path::Auto, Path::FrameByFrame] {
+        let mut scenario = kernel(V6_10, two_ingresses());
+        scenario.profile.path = path;
+        let run = frames_at(&scenario, &[("a", 5), ("b", 1_000_000)]);
+        assert_eq!(redirects(&run), [bad], "another softirq finds the old key");
+        script(&mut scenario, "a", vec![arm_and(PASS), vec![REDIRECT]]);
+        assert_eq!(redirects(&burst(&scenario, "a", 2)), [bad], "so does the next frame of a poll");
+        let missed = vec![call("map", 0, 0), REDIRECT];
+        script(&mut scenario, "a", vec![arm_and(PASS), missed]);
+        assert_eq!(redirects(&burst(&scenario, "a", 2))[0].0, 2, "and a failed lookup arms it");
+    }
+}
+
+/// Rule: HLP-20.d
+#[test]
+fn before_6_11_a_devmap_program_arms_nobody_else() {
+    let armed = |kernel_version| {
+        let map = MapSpec::new("map", MapKind::Devmap, 4).with_program(2, "c", "entry").with(3, "d");
+        let scenario = Scenario { maps: vec![map], ..ideal(&["a", "b", "c", "d"]) };
+        let mut scenario = kernel(kernel_version, scenario);
+        entry_program(&mut scenario, "entry", ProgramKind::Script(vec![arm_and_d()]));
+        let mut cycle = vec![to_key("map", 2, 0); 17];
+        cycle.push(vec![REDIRECT]);
+        script(&mut scenario, "a", cycle);
+        let run = burst(&scenario, "a", 18);
+        (run.numbers("d"), redirects(&run)[17].3)
+    };
+    assert_eq!(armed(V6_11), (vec![17], None));
+    assert_eq!(armed(V6_10), (vec![], Some(Errno::EBADRQC)));
 }
 
 /// Frame 0 runs `first`, frame 1 returns XDP_REDIRECT; both in one poll of a.

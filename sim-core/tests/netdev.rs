@@ -8,7 +8,8 @@ use xdpsim_core::lab::Lab;
 use xdpsim_core::netdev::{Device, DeviceTable, Features, Kind};
 use xdpsim_core::scenario::{Action, At, Change, PeerSpec, PortSpec, ProgramKind, ProgramSpec, Scenario};
 use xdpsim_core::{
-    BuildError, DevId, Errno, Event, FrameNo, IfIndex, Nanos, NetnsId, Profile, ProgId, XdpAction,
+    BuildError, DevId, Errno, Event, FrameNo, IfIndex, KernelVersion, Nanos, NetnsId, Profile, ProgId,
+    XdpAction,
 };
 
 const RECEIVES: Features = Features::BASIC.union(Features::REDIRECT).union(Features::RX_SG);
@@ -74,7 +75,12 @@ fn the_peers_program_or_gro_makes_a_veth_a_target() {
 
 /// The errno of a redirect to v (ifindex 2) before and after each change.
 fn after_each(far: PeerSpec, actions: Vec<Action>) -> Vec<Option<Errno>> {
+    after_each_on(KernelVersion::V6_12, far, actions)
+}
+
+fn after_each_on(kernel: KernelVersion, far: PeerSpec, actions: Vec<Action>) -> Vec<Option<Errno>> {
     let mut scenario = ideal(&["a"]);
+    scenario.profile.kernel = kernel;
     scenario.ports.push(behind("v", far));
     script(&mut scenario, "a", vec![to_ifindex(2)]);
     scenario.programs.push(ProgramSpec::xdp("pass", ProgramKind::Verdict(XdpAction::PASS)));
@@ -119,6 +125,23 @@ fn features_follow_gro_programs_and_opening() {
     assert_eq!(after_each(off, vec![up(false), gro(true), up(true)]), [NO, NO, NO, None]);
     let on = PeerSpec::FarEnd { mtu: 1500, gro: true, xdp: false, up: true, queues: 1 };
     assert_eq!(after_each(on, vec![up(false), gro(false), up(true)]), [None, None, None, NO]);
+}
+
+/// What opens asks its peer; on older kernels the peer is told, too.
+///
+/// Rule: DRV-01.d
+#[test]
+fn opening_renews_an_ends_own_features() {
+    let new = KernelVersion { major: 6, minor: 18 };
+    let (off, near) = (PeerSpec::default(), |up| Action::SetUp { port: "v".into(), up });
+    let deeds = vec![up(false), gro(true), up(true), near(false), near(true)];
+    let down = Some(Errno::ENETDOWN);
+    assert_eq!(after_each_on(new, off.clone(), deeds.clone()), [NO, NO, NO, NO, NO, None]);
+    assert_eq!(after_each(off, deeds), [NO, NO, NO, None, down, None]);
+    let on = PeerSpec::FarEnd { mtu: 1500, gro: true, xdp: false, up: true, queues: 1 };
+    let deeds = vec![up(false), gro(false), up(true), near(false), near(true)];
+    assert_eq!(after_each_on(new, on.clone(), deeds.clone()), [None, None, None, None, down, NO]);
+    assert_eq!(after_each(on, deeds), [None, None, None, NO, NO, NO]);
 }
 
 /// Rule: DRV-01.b

@@ -206,7 +206,9 @@ fn kernel_versions_compare_as_numbers() {
     assert_eq!(KernelVersion::V6_12, version(6, 12));
     assert_eq!(KernelVersion::FEATURE_BITS, version(6, 3));
     assert_eq!(KernelVersion::BPF_NET_CONTEXT, version(6, 11));
-    assert_eq!(KernelVersion::UPPERS_MAX, version(6, 12));
+    assert_eq!(KernelVersion::POLLS_WOKEN_AT_ONCE, version(6, 4));
+    assert_eq!(KernelVersion::META_252, version(6, 8));
+    assert_eq!(KernelVersion::TX_BEFORE_COMPLETE, version(6, 12));
 }
 
 #[test]

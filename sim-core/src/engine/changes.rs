@@ -138,9 +138,10 @@ impl<S: Sink> Domain<S> {
     }
 
     fn change(&mut self, act: Act) -> Result<(), Errno> {
+        let kernel = self.world.profile.kernel;
         let devices = &mut self.world.devices;
         match act {
-            Act::SetUp(dev, up) => devices.set_up(dev, up),
+            Act::SetUp(dev, up) => devices.set_up(dev, up, kernel),
             Act::SetMtu(dev, mtu) => devices.get_mut(dev).mtu = mtu,
             Act::SetGro(dev, on) => devices.set_gro(dev, on),
             Act::AddUpper(dev, upper) => devices.get_mut(dev).uppers.push(upper),

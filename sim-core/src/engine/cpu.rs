@@ -84,6 +84,8 @@ pub(crate) struct Cpu {
     pub log: Vec<HelperCall>,
     /// `softnet_data.poll_list`.
     pub poll_list: VecDeque<NapiId>,
+    /// Who joins it when the current poll has been completed.
+    pub woken_last: Option<NapiId>,
     /// Memory for the two lists that a softirq run has to itself; empty between runs.
     pub spare_list: VecDeque<NapiId>,
     pub repoll_list: VecDeque<NapiId>,
@@ -120,6 +122,7 @@ impl Cpu {
             entry_random: Random::new(!seed, id),
             log: Vec::new(),
             poll_list: VecDeque::new(),
+            woken_last: None,
             spare_list: VecDeque::new(),
             repoll_list: VecDeque::new(),
         }

@@ -420,6 +420,14 @@ impl<S: Sink> Domain<S> {
         }
     }
 
+    /// Between two batches, programs of others redirected on these CPUs. Where redirect info outlives
+    /// softirqs (HLP-20.d), what is left is theirs: index 0, nothing armed.
+    pub fn others_redirect(&mut self) {
+        let feed = Feed { bytes: &[], first: self.latest, latest: self.latest, stamps: &[] };
+        self.run_rest(&feed);
+        self.cpus.iter_mut().for_each(|cpu| cpu.ri = RedirectInfo::default());
+    }
+
     /// Puts a driver of one's own behind a port.
     pub fn set_driver(&mut self, dev: DevId, driver: Box<dyn Driver>) {
         self.drivers[dev.0 as usize] = DriverState::Custom(driver);

@@ -11,7 +11,7 @@ use crate::driver::DriverState;
 use crate::frame::Store;
 use crate::mutation::Mutations;
 use crate::netdev::DeviceTable;
-use crate::profile::{Path, Profile};
+use crate::profile::{KernelVersion, Path, Profile};
 use crate::program::XdpProgram;
 use crate::sink::Sink;
 use crate::time::Nanos;
@@ -28,7 +28,7 @@ pub(crate) struct World {
     pub netns: Vec<String>,
     pub hops_max: u8,
     /// May a whole poll be decided before its first enqueue? Not if a devmap program that calls helpers
-    /// can run in the middle of it (DVP-09).
+    /// can run in the middle of it (DVP-09), and not where each run disarms (HLP-20.d).
     pub decide_first: bool,
     /// Counts every change of devices and maps: what was compiled before is stale.
     pub version: u64,
@@ -41,8 +41,15 @@ impl World {
         self.version += 1;
         self.decide_first = self.profile.path == Path::Auto
             && !self.profile.mutations.need_frame_path()
+            && !self.disarms()
             && (self.entry_programs_call_no_helpers()
                 || self.profile.mutations.has(Mutations::FAST_IGNORES_EFFECTS));
+    }
+
+    /// Does each run of a program begin with nothing armed (HLP-20.d)?
+    #[inline]
+    pub fn disarms(&self) -> bool {
+        self.profile.kernel < KernelVersion::BPF_NET_CONTEXT
     }
 
     fn entry_programs_call_no_helpers(&self) -> bool {

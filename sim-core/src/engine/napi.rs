@@ -14,6 +14,7 @@ use crate::frame::FrameMut;
 use crate::mutation::Mutations;
 use crate::netdev::Kind as DeviceKind;
 use crate::poll::{Kind, NAPI_BUDGET, POLL_SLOTS};
+use crate::profile::KernelVersion;
 use crate::program::{Ctx, PollFrames, XdpProgram};
 use crate::redirect::info::Note;
 use crate::sink::Sink;
@@ -86,17 +87,20 @@ impl Cpu {
             cpu: self.id,
             now: env.stamp.time,
         };
-        let page_size = env.world.profile.page_size;
-        let mut frames = PollFrames { poll: &mut self.poll, store: env.store, input: env.input, page_size };
+        let bounds = env.world.profile.bounds();
+        let mut frames = PollFrames { poll: &mut self.poll, store: env.store, input: env.input, bounds };
         program.run_poll(&mut ctx, &mut frames, &mut self.decided);
     }
 
     /// One verdict.
     fn run_on<S: Sink>(&mut self, env: &mut Env<'_, S>, slot: usize, program: &mut dyn XdpProgram) {
         let mut desc = self.poll.desc(slot as u8);
-        let mut frame = FrameMut::new(env.store, env.input, &mut desc, env.world.profile.page_size);
+        let mut frame = FrameMut::new(env.store, env.input, &mut desc, env.world.profile.bounds());
         let mut ctx = self.ctx::<S>(&env.world.maps, env.stamp, env.world.profile.mutations);
         ctx.begin();
+        if env.world.disarms() {
+            ctx.ri.disarm();
+        }
         if env.world.profile.mutations.has(Mutations::RI_PER_FRAME) {
             *ctx.ri = Default::default();
         }
@@ -215,7 +219,12 @@ impl Cpu {
         let queue = rx.select_rxq(self.id);
         if !rx.rq[queue].notify_masked {
             rx.rq[queue].notify_masked = true;
-            self.poll_list.push_back(NapiId { dev: peer, queue: QueueId(queue as u16) });
+            let napi = NapiId { dev: peer, queue: QueueId(queue as u16) };
+            if env.world.profile.kernel >= KernelVersion::TX_BEFORE_COMPLETE {
+                self.poll_list.push_back(napi);
+            } else {
+                self.woken_last = Some(napi);
+            }
         }
     }
 

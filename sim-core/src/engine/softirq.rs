@@ -33,7 +33,7 @@ impl<S: Sink> Domain<S> {
     }
 
     /// One softirq run. Who is scheduled meanwhile is polled in the same run, unless somebody has used
-    /// up a whole poll: then the run ends, and with it the redirect info.
+    /// up a whole poll: then the run ends, and with it the redirect info. (Before 6.4 they wait for the next run, with a new budget: DRV-07.)
     fn net_rx_action(&mut self, cpu: usize, feed: &Feed<'_>) {
         self.begin_context(cpu);
         self.poll_lists(cpu, SOFTIRQ_BUDGET, feed);
@@ -95,13 +95,14 @@ impl<S: Sink> Domain<S> {
     }
 
     fn poll_lists(&mut self, cpu: usize, budget: usize, feed: &Feed<'_>) {
+        let at_once = self.world.profile.kernel >= KernelVersion::POLLS_WOKEN_AT_ONCE;
         let mut budget = budget as isize;
         let mut list = std::mem::take(&mut self.cpus[cpu].spare_list);
         let mut repoll = std::mem::take(&mut self.cpus[cpu].repoll_list);
         std::mem::swap(&mut list, &mut self.cpus[cpu].poll_list);
         loop {
             let Some(napi) = list.pop_front() else {
-                if repoll.is_empty() && !self.cpus[cpu].poll_list.is_empty() {
+                if at_once && repoll.is_empty() && !self.cpus[cpu].poll_list.is_empty() {
                     std::mem::swap(&mut list, &mut self.cpus[cpu].poll_list);
                     continue;
                 }
@@ -113,6 +114,8 @@ impl<S: Sink> Domain<S> {
             } else {
                 self.napi_complete(cpu, napi);
             }
+            let cpu = &mut self.cpus[cpu];
+            cpu.poll_list.extend(cpu.woken_last.take());
             budget -= work as isize;
             if budget <= 0 {
                 break;

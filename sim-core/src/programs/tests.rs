@@ -13,6 +13,7 @@ use xdpsim_devmap::{
 use crate::batch::{Desc, FrameNo};
 use crate::frame::{FrameMut, Store};
 use crate::mutation::Mutations;
+use crate::profile::Bounds;
 use crate::program::{Ctx, Random, XdpProgram};
 use crate::redirect::RedirectInfo;
 use crate::story::HelperCall;
@@ -57,10 +58,12 @@ impl Ran {
 struct Arrival {
     ifindex: IfIndex,
     queue: QueueId,
+    bounds: Bounds,
 }
 
-/// Interface 1, queue 0.
-const FIRST: Arrival = Arrival { ifindex: IfIndex(1), queue: QueueId(0) };
+/// Interface 1, queue 0, usual buffers.
+const FIRST: Arrival =
+    Arrival { ifindex: IfIndex(1), queue: QueueId(0), bounds: Bounds { page_size: 4096, meta_max: 252 } };
 
 struct Everything;
 
@@ -116,7 +119,7 @@ fn run_desc(arrival: Arrival, program: &mut dyn XdpProgram, input: &[u8], mut de
         cpu: CpuId(0),
         now: Nanos::ZERO,
     };
-    let verdict = program.run(&mut ctx, &mut FrameMut::new(&mut store, input, &mut desc, 4096));
+    let verdict = program.run(&mut ctx, &mut FrameMut::new(&mut store, input, &mut desc, arrival.bounds));
     let call = |call: &HelperCall| match *call {
         HelperCall::Redirect { ifindex, flags, .. } => Call::Redirect(ifindex.0, flags),
         HelperCall::RedirectMap { map, key, flags, .. } => Call::Map(map, key, flags),

@@ -12,7 +12,6 @@ use crate::fate::{Fate, Skip};
 use crate::frame::SHARED_INFO_SIZE;
 use crate::mutation::Mutations;
 use crate::netdev::Kind;
-use crate::profile::KernelVersion;
 use crate::sink::Sink;
 use crate::story::Step;
 
@@ -32,8 +31,7 @@ impl Excluded {
             return Ok(Self { ingress: None, uppers: Vec::new() });
         }
         let device = world.devices.get(ingress);
-        let limited = world.profile.kernel >= KernelVersion::UPPERS_MAX
-            && !world.profile.mutations.has(Mutations::UPPERS_UNLIMITED);
+        let limited = !world.profile.mutations.has(Mutations::UPPERS_UNLIMITED);
         if limited && device.uppers.len() > UPPERS_MAX {
             return Err(Refused::nowhere(Fate::TooManyUppers));
         }

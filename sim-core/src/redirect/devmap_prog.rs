@@ -78,13 +78,15 @@ impl Cpu {
         kept: &mut Kept,
     ) {
         let mut desc = self.poll.desc(slot);
-        let size = env.world.profile.page_size;
         let act = {
             let from = env.world.devices.get(dev_rx).ifindex;
             let to = Some(env.world.devices.get(dev).ifindex);
             let mut ctx = self.ctx::<S>(&env.world.maps, env.stamp, env.world.profile.mutations);
             (ctx.ingress_ifindex, ctx.egress_ifindex, ctx.rx_queue_index) = (from, to, QueueId(0));
-            let mut frame = FrameMut::new(env.store, env.input, &mut desc, size);
+            if env.world.disarms() {
+                ctx.ri.disarm();
+            }
+            let mut frame = FrameMut::new(env.store, env.input, &mut desc, env.world.profile.bounds());
             if env.world.profile.mutations.has(Mutations::CLONES_SHARE_BYTES) {
                 frame = frame.shared();
             }

@@ -59,6 +59,12 @@ impl RedirectInfo {
         self.map_type.is_none() && self.map_id == IFINDEX_ARMED
     }
 
+    /// Before 6.11 each run of a program begins with nothing armed; index, entry, map and flags stay (HLP-20.d).
+    pub fn disarm(&mut self) {
+        self.map_id = 0;
+        self.map_type = None;
+    }
+
     /// `xdp_do_redirect()` takes what it needs and clears the rest, whether it succeeds or not; index
     /// and entry stay (HLP-19).
     #[inline]
@@ -66,8 +72,7 @@ impl RedirectInfo {
         if mutations.has(Mutations::RI_NOT_CONSUMED) {
             return;
         }
-        self.map_id = 0;
-        self.map_type = None;
+        self.disarm();
         self.flags = RedirectFlags::empty();
     }
 

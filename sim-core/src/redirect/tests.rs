@@ -1,32 +1,49 @@
 //! Redirect info made by hand: what no program can bring about.
 
+use std::collections::BTreeMap;
+
 use xdpsim_devmap::{Errno, IfIndex, MapId, MapKind, RedirectFlags, XdpAction};
 
 use super::RedirectInfo;
 use crate::batch::{Batch, Desc, FrameNo, Ingress};
 use crate::engine::domain::{Domain, Timing};
 use crate::fate::Fate;
-use crate::profile::{KernelVersion, Path};
+use crate::frame::FrameMut;
+use crate::profile::Path;
+use crate::program::{Ctx, XdpProgram};
 use crate::scenario::{MapSpec, PortSpec, ProgramKind, ProgramSpec, Scenario};
 use crate::sink::Recorder;
 use crate::time::Nanos;
 use crate::trace::Event;
 use crate::world::Plan;
 
-/// One frame whose program returns XDP_REDIRECT while this is armed. The kernel is one that never resets
-/// redirect info (HLP-20.d).
+/// Leaves this armed and returns XDP_REDIRECT.
+struct Arms(RedirectInfo);
+
+impl XdpProgram for Arms {
+    fn run(&mut self, ctx: &mut Ctx<'_>, _: &mut FrameMut<'_>) -> XdpAction {
+        *ctx.ri = self.0;
+        XdpAction::REDIRECT
+    }
+
+    fn clone_box(&self) -> Box<dyn XdpProgram> {
+        Box::new(Self(self.0))
+    }
+}
+
+/// One frame whose program returns XDP_REDIRECT while this is armed.
 fn redirect_with(info: RedirectInfo, path: Path) -> Domain<Recorder> {
     let mut scenario =
         Scenario { ports: vec![PortSpec::ideal("a"), PortSpec::ideal("b")], ..Scenario::default() };
-    scenario.profile.kernel = KernelVersion { major: 6, minor: 10 };
     scenario.profile.path = path;
     scenario.maps = vec![MapSpec::new("map", MapKind::Devmap, 1).with(0, "b")];
     scenario.programs = vec![ProgramSpec::xdp("redirect", ProgramKind::Verdict(XdpAction::REDIRECT))];
     scenario.ports[0].xdp = Some("redirect".into());
-    let plan = Plan::new(&scenario).expect("a scenario that can be built");
+    let own: Box<dyn XdpProgram> = Box::new(Arms(info));
+    let own = BTreeMap::from([("redirect".to_owned(), own)]);
+    let plan = Plan::with_programs(&scenario, own).expect("a scenario that can be built");
     let ingress = plan.port("a").expect("port a");
     let mut domain = plan.domain(0, Timing::Capture, true, Recorder::default());
-    domain.cpus[0].ri = info;
     domain.feed(&Batch {
         first: FrameNo(0),
         bytes: &[0; 60],

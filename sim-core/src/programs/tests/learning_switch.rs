@@ -1,8 +1,8 @@
 //! The learning switch: what it learns, and what it does with what it knows.
 
-use xdpsim_devmap::{IfIndex, QueueId, XdpAction};
+use xdpsim_devmap::{IfIndex, XdpAction};
 
-use super::{Arrival, Call, PORTS, Ran, resolve, run_at};
+use super::{Arrival, Call, FIRST, PORTS, Ran, resolve, run_at};
 use crate::program::XdpProgram;
 use crate::programs::{LearningSwitch, build};
 use crate::scenario::ProgramKind;
@@ -22,7 +22,7 @@ fn mac(host: u8) -> [u8; 6] {
 /// A frame from address to address that comes in on a port.
 fn frame(program: &mut dyn XdpProgram, port: u32, source: [u8; 6], destination: [u8; 6]) -> Ran {
     let bytes = [&destination[..], &source, &[0x08, 0x00]].concat();
-    run_at(Arrival { ifindex: IfIndex(port), queue: QueueId(0) }, program, &bytes)
+    run_at(Arrival { ifindex: IfIndex(port), ..FIRST }, program, &bytes)
 }
 
 /// As [`frame`], between hosts; the only helper call, if any.
@@ -94,7 +94,7 @@ fn learning_stops_when_the_table_is_full() {
 #[test]
 fn less_than_an_ethernet_header_is_dropped() {
     let switch = &mut LearningSwitch::new(PORTS, 100);
-    let port = Arrival { ifindex: IfIndex(1), queue: QueueId(0) };
+    let port = FIRST;
     let bytes = [&mac(B)[..], &mac(A), &[0x08, 0x00]].concat();
     for len in 0..14 {
         assert!(run_at(port, switch, &bytes[..len]).is_only(XdpAction::DROP), "{len} bytes");

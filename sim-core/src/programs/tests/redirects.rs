@@ -52,7 +52,7 @@ fn redirect_map_passes_key_and_flags_on() {
 
 #[test]
 fn a_key_can_be_where_the_frame_came_from() {
-    let arrival = Arrival { ifindex: IfIndex(7), queue: QueueId(4) };
+    let arrival = Arrival { ifindex: IfIndex(7), queue: QueueId(4), ..FIRST };
     for (key, expected) in [(KeySource::IngressIfindex, 7), (KeySource::RxQueueIndex, 4)] {
         for mut program in built(&ProgramKind::RedirectMap { map: "ports".into(), key, flags: 1 }) {
             let ran = run_at(arrival, &mut *program, &[0; 60]);

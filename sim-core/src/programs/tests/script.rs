@@ -2,7 +2,8 @@
 
 use xdpsim_devmap::{IfIndex, XdpAction};
 
-use super::{Call, OUTER, PORTS, Ran, resolve, run};
+use super::{Arrival, Call, FIRST, OUTER, PORTS, Ran, resolve, run, run_at};
+use crate::profile::{KernelVersion, Profile};
 use crate::program::XdpProgram;
 use crate::programs::{Script, UnknownMap};
 use crate::scenario::Op;
@@ -149,11 +150,24 @@ fn what_was_cut_off_in_front_comes_back() {
 }
 
 /// Its length is kept in one byte.
+/// Rule: RED-02.e
 #[test]
 fn metadata_has_at_most_252_bytes() {
     let moved = |by: i32| once(&[Op::AdjustTail(100), Op::AdjustHead(100), Op::AdjustMeta(by)]).meta_len;
     assert_eq!([-216, -220, -252, -256, -260].map(moved), [216, 220, 252, 0, 0]);
     assert_eq!([-216, -220].map(|by| once(&[Op::AdjustMeta(by)]).meta_len), [216, 0]);
+}
+
+/// Rule: RED-02.e
+#[test]
+fn before_6_8_metadata_has_at_most_32_bytes() {
+    let moved = |minor: u16, by: i32| {
+        let profile = Profile { kernel: KernelVersion { major: 6, minor }, ..Profile::default() };
+        let arrival = Arrival { bounds: profile.bounds(), ..FIRST };
+        run_at(arrival, &mut script(&[&[Op::AdjustMeta(by)]]), &FRAME).meta_len
+    };
+    assert_eq!([-28, -32, -36, -216].map(|by| moved(7, by)), [28, 32, 0, 0]);
+    assert_eq!([-28, -32, -36, -216].map(|by| moved(8, by)), [28, 32, 36, 216]);
 }
 
 /// As a program that doesn't look at the helper's result.
