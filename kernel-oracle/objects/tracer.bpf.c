@@ -108,13 +108,17 @@ static __attribute__((always_inline)) struct event *begin(enum tracepoint tracep
 	return event;
 }
 
-// `tgt` points to something that begins with the device; the kernel declares it as void.
-static __attribute__((always_inline)) void target(struct event *event, const void *tgt)
+// `tgt`, the third argument, points to something that begins with the device; the kernel declares it as
+// `const void *`. It is read as bytes, because the verifier of 6.1 refuses to load an argument of that type.
+static __attribute__((always_inline)) void target(struct event *event, const u64 *ctx)
 {
 	struct net_device *dev = 0;
+	const void *tgt = 0;
 	struct net *net = 0;
 
-	if (!tgt || probe_read_kernel(&dev, sizeof(dev), tgt))
+	if (probe_read_kernel(&tgt, sizeof(tgt), &ctx[2]) || !tgt)
+		return;
+	if (probe_read_kernel(&dev, sizeof(dev), tgt))
 		return;
 	probe_read_kernel(&event->to_ifindex, sizeof(u32), &dev->ifindex);
 	if (!probe_read_kernel(&net, sizeof(net), &dev->nd_net.net))
@@ -137,7 +141,7 @@ static __attribute__((always_inline)) int redirect(enum tracepoint tracepoint, u
 	event->map_id = ctx[5];
 	event->map_index = ctx[6];
 	if (event->map_type == BPF_MAP_TYPE_DEVMAP || event->map_type == BPF_MAP_TYPE_DEVMAP_HASH) {
-		target(event, (void *)ctx[2]);
+		target(event, ctx);
 	} else if (event->map_type == BPF_MAP_TYPE_UNSPEC && event->map_id == BY_IFINDEX) {
 		event->to_netns = event->netns;
 		event->to_ifindex = event->map_index;

@@ -80,11 +80,20 @@ pub fn all(test: &str, needs: &[Need]) -> Option<()> {
     if missing.is_empty() {
         return Some(());
     }
-    let skipped = format!("skipped: {test}: needs {}", missing.join(", "));
-    assert!(!required, "{skipped}; XDPSIM_REQUIRE_KERNEL=1 makes that a failure: run as root, or unset it");
+    let needs = missing.join(", ");
+    assert!(
+        !required,
+        "skipped: {test}: needs {needs}; XDPSIM_REQUIRE_KERNEL=1 makes that a failure: run as root, or unset it"
+    );
+    skip(test, &needs);
+    None
+}
+
+/// Says that a test is skipped, by name and with what it needs.
+pub fn skip(test: &str, needs: &str) {
+    let skipped = format!("skipped: {test}: needs {needs}");
     println!("{skipped}");
     note(&skipped);
-    None
 }
 
 /// A test's output is not shown when it passes, so whoever runs all tests names a file to collect this in.

@@ -219,6 +219,34 @@ fn what_cannot_be_built_says_why() {
     assert!(error.to_string().contains("loopback"), "{error}");
 }
 
+/// GRO that was switched on leaves its mark on the other end, even if the end is down when it is switched off.
+///
+/// Rule: DRV-01.c
+#[test]
+fn gro_leaves_nothing_behind() {
+    let Some(()) = need::kernel("bench::gro") else { return };
+    let house = odd_house();
+    let mut bench = Bench::new(&house).unwrap();
+    let gro = |on| Action::SetGro { port: "p4.peer".to_owned(), on };
+    let up = |up| Action::SetUp { port: "p4.peer".to_owned(), up };
+    for actions in [
+        vec![gro(true), up(false)],
+        vec![gro(true), up(false), gro(false)],
+        vec![up(false), gro(true), up(true)],
+    ] {
+        println!("{actions:?}");
+        let plain = scenario(&house, vec![all_ports(MapKind::Devmap)], vec![unicast(4)]);
+        let mut changed = plain.clone();
+        let mut bursts = vec![burst(0, Inject::Socket, frames(1, 60))];
+        for (n, action) in actions.into_iter().enumerate() {
+            changed.changes.push(Change { at: At::Frame(FrameNo(n as u64 + 1)), action });
+            bursts.push(burst(0, Inject::Socket, frames(1, 60)));
+        }
+        agree(&mut bench, &Case { scenario: changed, bursts: bursts.clone() });
+        agree(&mut bench, &Case { scenario: plain, bursts });
+    }
+}
+
 /// Ports that refuse, each in its way.
 fn odd_house() -> House {
     let far = |mtu, gro, xdp, up| PeerSpec::FarEnd { mtu, gro, xdp, up, queues: 1 };

@@ -1,11 +1,12 @@
-//! The map campaign: no difference between model and kernel, every clause shown, and faults found.
+//! The map campaign: no difference between model and kernel, and every clause shown. That it finds faults is
+//! shown among the catches.
 
 use std::time::Instant;
 
-use xdpsim_devmap::{MapKind, MapMutations, MapTable};
+use xdpsim_devmap::MapKind;
 use xdpsim_oracle::maps::op::{CreateOp, InnerRef};
 use xdpsim_oracle::maps::{
-    Answer, Clause, MapCampaign, MapDifference, MapFailure, MapOp, MapReport, Share, Step, campaign,
+    Answer, Clause, MapCampaign, MapDifference, MapOp, MapReport, Share, Step, campaign,
 };
 use xdpsim_oracle::need;
 
@@ -66,27 +67,6 @@ fn the_same_seed_gives_the_same_campaign() {
     assert_eq!(first, second);
     assert_eq!(first.exercised.count(Clause::Map13a), 0);
     assert_ne!(first.exercised, play(&MapCampaign { seed: 8, ..quick }).exercised);
-}
-
-/// Each deliberate fault of the model is found, soon, and in few steps.
-#[test]
-fn deliberate_faults_are_found() {
-    let Some(()) = need::kernel("deliberate_faults_are_found") else { return };
-    let share = Share { nested: 0, devices: 0 };
-    for (name, fault) in MapMutations::all().iter_names() {
-        let what =
-            MapCampaign { share, model: MapTable::with_mutations(fault), ..MapCampaign::new(OPERATIONS, 1) };
-        let found = match campaign(&what, &mut |_| ()) {
-            Err(MapFailure::Difference(found)) => found,
-            other => panic!("{name} was not found: {other:?}"),
-        };
-        println!("{name}: {found}\n");
-        assert!(found.operations < 50_000, "{name}: {found}");
-        assert!(found.steps.len() < 12, "{name}: {found}");
-        let (last, agreed) = found.steps.split_last().expect("a difference has steps");
-        assert_ne!(last.model, last.kernel, "{name}");
-        assert!(agreed.iter().all(|step| step.model == step.kernel), "{name}");
-    }
 }
 
 /// What a difference looks like.

@@ -218,14 +218,14 @@ fn lost_events_are_reported() {
 fn the_object_is_built_from_its_source() {
     let test = "the_object_is_built_from_its_source";
     if !Need::Clang.is_met() {
-        return println!("skipped: {test}: needs clang");
+        return need::skip(test, "clang");
     }
     let objects = Path::new(env!("CARGO_MANIFEST_DIR")).join("objects");
     let readme = std::fs::read_to_string(objects.join("README.md")).expect("it says which compiler");
     let version = Command::new("clang").arg("--version").output().expect("it is on the path").stdout;
     let version = String::from_utf8_lossy(&version).lines().next().unwrap_or_default().to_owned();
     if !readme.contains(&format!("`{version}`")) {
-        return println!("skipped: {test}: needs the compiler of objects/README.md, this is {version}");
+        return need::skip(test, &format!("the compiler of objects/README.md; this is {version}"));
     }
     let into = Path::new(env!("CARGO_TARGET_TMPDIR"));
     let built = Command::new(objects.join("build.sh")).arg(into).status().expect("a shell");

@@ -21,7 +21,7 @@ use crate::net::{Links, NetError};
 /// What of a port is not as the house says.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Touched {
-    /// A veth end is made right in the order gro, mtu, up: features follow GRO while it is up.
+    /// A veth end is made right in the order gro, mtu, up.
     Gro(End),
     Mtu(End),
     Up(End),
@@ -184,37 +184,63 @@ impl Changes {
 
     /// Puts everything back to what the house says.
     pub fn undo(self, scene: &mut Scene<'_>) -> Result<(), BenchError> {
-        for touched in &self.touched {
+        let Self { touched, mut renewed } = self;
+        for touched in touched {
             match touched {
-                Touched::Gro(end) | Touched::Mtu(end) | Touched::Up(end) => {
-                    restore_end(touched, end, scene)?;
+                Touched::Gro(end) => {
+                    if restore_gro(&end, scene)? {
+                        renewed.insert(end);
+                    }
                 }
-                Touched::Master(port) => restore_master(port, scene)?,
-                Touched::Program(port) => restore_gate(port, scene)?,
+                Touched::Mtu(end) => {
+                    let (links, ifindex) = end.links(scene.rooms, scene.doors)?;
+                    links.set_mtu(ifindex, wanted(&end, scene)?.mtu)?;
+                }
+                Touched::Up(end) => restore_up(&end, scene)?,
+                Touched::Master(port) => restore_master(&port, scene)?,
+                Touched::Program(port) => restore_gate(&port, scene)?,
             }
         }
-        for end in &self.renewed {
+        for end in &renewed {
             find_mut(scene.doors, &end.port)?.renew_ring(end.far)?;
         }
         Ok(())
     }
 }
 
-fn restore_end(touched: &Touched, end: &End, scene: &mut Scene<'_>) -> Result<(), BenchError> {
-    let (links, ifindex) = end.links(scene.rooms, scene.doors)?;
-    let door = find_mut(scene.doors, &end.port)?;
+/// What the house says about an end.
+fn wanted(end: &End, scene: &Scene<'_>) -> Result<FarSpec, BenchError> {
+    let door = find(scene.doors, &end.port)?;
     let near = &scene.house.ports[door.port];
     let near_gro = matches!(near.kind, PortKind::Veth { gro: true, .. });
     let near = FarSpec { mtu: near.mtu.unwrap_or(1500), gro: near_gro, up: near.up, xdp: near.xdp.is_some() };
-    let wanted = door.far_spec().filter(|_| end.far).unwrap_or(near);
-    match touched {
-        Touched::Gro(_) => links.set_gro(ifindex, wanted.gro)?,
-        Touched::Mtu(_) => links.set_mtu(ifindex, wanted.mtu)?,
-        _ => links.set_up(ifindex, wanted.up)?,
+    Ok(door.far_spec().filter(|_| end.far).unwrap_or(near))
+}
+
+/// Whether the *other* end is a redirect target follows GRO only when it changes, and only while this end is
+/// up (DRV-01). So it is changed there and back, or an end that went down in between keeps what it had.
+/// Says whether that cost the end its NAPI.
+fn restore_gro(end: &End, scene: &mut Scene<'_>) -> Result<bool, BenchError> {
+    let wanted = wanted(end, scene)?;
+    let (links, ifindex) = end.links(scene.rooms, scene.doors)?;
+    links.set_up(ifindex, true)?;
+    links.set_gro(ifindex, !wanted.gro)?;
+    links.set_gro(ifindex, wanted.gro)?;
+    links.set_up(ifindex, wanted.up)?;
+    let door = find_mut(scene.doors, &end.port)?;
+    if !end.far {
+        door.gro = wanted.gro;
     }
-    door.gro = near_gro;
-    if let Some(far) = &mut door.far {
-        far.up = far.spec.up;
+    let has_program = if end.far { wanted.xdp } else { door.gate.is_some() };
+    Ok(!has_program || !wanted.up)
+}
+
+fn restore_up(end: &End, scene: &mut Scene<'_>) -> Result<(), BenchError> {
+    let wanted = wanted(end, scene)?;
+    let (links, ifindex) = end.links(scene.rooms, scene.doors)?;
+    links.set_up(ifindex, wanted.up)?;
+    if let (true, Some(far)) = (end.far, &mut find_mut(scene.doors, &end.port)?.far) {
+        far.up = wanted.up;
     }
     Ok(())
 }

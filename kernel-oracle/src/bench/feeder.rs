@@ -5,6 +5,9 @@
 //! length and bytes. (At the redirect itself, frames longer than the far end's own mtu would be refused;
 //! behind it nobody looks again, DVP-04.) All of it runs in the far ends' namespace, by which its events are
 //! told from those of the case.
+//!
+//! Each target is the only entry, key 0, of a devmap of its own. So a run leaves redirect info with index 0 and
+//! nothing armed, which matters where it stays for the next softirq (HLP-20.d).
 
 use std::os::fd::{AsFd, AsRawFd};
 
@@ -45,8 +48,11 @@ pub(super) struct Feeder {
     /// Number of the next frame; index of the target.
     cursor: Map,
     templates: Map,
+    /// A devmap with one entry for each target.
     targets: Map,
     next_target: u32,
+    /// The anchor, which takes no frames.
+    nobody: Target,
     _anchor: XdpLink,
 }
 
@@ -60,13 +66,21 @@ impl Feeder {
         };
         let cursor = create("cursor", map_type::ARRAY, 8, 1)?;
         let templates = create("templates", map_type::ARRAY, TEMPLATE as u32, BURST_MAX)?;
-        let targets = create("targets", map_type::DEVMAP, 8, targets)?;
+        let template = devmap_of_one()?;
+        let entries = u32::try_from(targets).expect("few") + 1;
+        let outer = MapCreate::new(map_type::ARRAY_OF_MAPS, 4, 4, entries, "targets");
+        let targets = Map::create(&MapCreate { inner_map_fd: template.as_raw_fd(), ..outer })
+            .tried(|| "create the feeder's map `targets`".to_owned())?;
         let insns = feed(&cursor, &targets);
         let prog = Prog::load(&ProgLoad::xdp("feeder", &insns)).map_err(CompileError::from)?;
         let insns = write(&cursor, &templates);
         let writer = Prog::load(&ProgLoad::devmap("writer", &insns)).map_err(CompileError::from)?;
         let _anchor = anchor(&prog, far)?;
-        Ok(Self { prog, writer, cursor, templates, targets, next_target: 0, _anchor })
+        let nobody = Target(0);
+        let mut feeder =
+            Self { prog, writer, cursor, templates, targets, next_target: nobody.0, nobody, _anchor };
+        feeder.add_target(ANCHOR)?;
+        Ok(feeder)
     }
 
     /// A device of the calling thread's namespace becomes a target.
@@ -76,9 +90,16 @@ impl Feeder {
         let mut value = [0; 8];
         value[..4].copy_from_slice(&ifindex.0.to_ne_bytes());
         value[4..].copy_from_slice(&self.writer.as_raw_fd().to_ne_bytes());
-        self.targets.update(&target.0.to_ne_bytes(), &value, 0).tried(what)?;
+        let devmap = devmap_of_one()?;
+        devmap.update(&[0; 4], &value, 0).tried(what)?;
+        self.targets.set_fd(target.0, devmap.as_fd()).tried(what)?;
         self.next_target += 1;
         Ok(target)
+    }
+
+    /// Leaves redirect info with nothing armed, where it stays.
+    pub fn disarm(&self) -> Result<(), BenchError> {
+        self.feed(self.nobody, &[vec![0; FRAME_MIN]])
     }
 
     /// Sends frames out of a device, all in its peer's ring before the peer is woken. To be called in the
@@ -116,6 +137,11 @@ impl Feeder {
     }
 }
 
+fn devmap_of_one() -> Result<Map, BenchError> {
+    let map = Map::create(&MapCreate::new(map_type::DEVMAP, 4, 8, 1, "target"));
+    map.tried(|| "create a devmap for a target".to_owned())
+}
+
 /// Attaches the program to a device that has no traffic.
 ///
 /// The kernel keeps a table of programs that are in use (`net/core/filter.c`, the XDP dispatcher) and waits
@@ -132,7 +158,9 @@ fn feed(cursor: &Map, targets: &Map) -> Vec<Insn> {
     let drop = asm.label();
     asm.store_imm(Size::W, R10, -4, 0).mov_reg(R2, R10).add(R2, -4).map(R1, cursor.as_fd());
     asm.call(Helper::MapLookupElem).jump_if_imm(Cond::Eq, R0, 0, drop);
-    asm.load(Size::W, R2, R0, 4).map(R1, targets.as_fd()).mov(R3, 0).call(Helper::RedirectMap).exit();
+    asm.load(Size::W, R1, R0, 4).store(Size::W, R10, -4, R1).mov_reg(R2, R10).add(R2, -4);
+    asm.map(R1, targets.as_fd()).call(Helper::MapLookupElem).jump_if_imm(Cond::Eq, R0, 0, drop);
+    asm.mov_reg(R1, R0).mov(R2, 0).mov(R3, 0).call(Helper::RedirectMap).exit();
     asm.bind(drop).ret(DROP);
     asm.finish().expect("its one label is bound")
 }
@@ -150,7 +178,8 @@ fn write(cursor: &Map, templates: &Map) -> Vec<Insn> {
     asm.mov_reg(R2, R10).add(R2, -8).map(R1, templates.as_fd());
     asm.call(Helper::MapLookupElem).jump_if_imm(Cond::Eq, R0, 0, drop).mov_reg(R8, R0);
     asm.load(Size::W, R9, R8, 0);
-    asm.jump_if_imm(Cond::Eq, R9, 0, drop).jump_if_imm(Cond::Gt, R9, TEMPLATE as i32 - 4, drop);
+    // (Not "equals 0": older verifiers conclude from that branch nothing about the other one.)
+    asm.jump_if_imm(Cond::Lt, R9, 1, drop).jump_if_imm(Cond::Gt, R9, TEMPLATE as i32 - 4, drop);
     asm.mov_reg(R2, R9).add(R2, -(FRAME_MIN as i32)).mov_reg(R1, R6).call(Helper::XdpAdjustTail);
     asm.jump_if_imm(Cond::Ne, R0, 0, drop);
     asm.mov_reg(R1, R6).mov(R2, 0).mov_reg(R3, R8).add(R3, 4).mov_reg(R4, R9);

@@ -34,6 +34,7 @@ use xdpsim_core::scenario::{At, PeerSpec, PortKind, PortSpec};
 pub use error::BenchError;
 
 use crate::case::{Burst, Case, House, Inject};
+use crate::model::Options;
 use crate::net::{Drops, Inside};
 use crate::transcript::Transcript;
 use catcher::{Catcher, Method};
@@ -65,6 +66,8 @@ pub struct Bench {
     feeder: Feeder,
     fence: Fence,
     events: Events,
+    /// Must redirect info be left with nothing armed before each burst (HLP-20.d)?
+    disarms: bool,
     /// Has nothing moved since the counters were read?
     counted: bool,
     /// Frames that came in before a case began.
@@ -87,7 +90,10 @@ impl Bench {
         let cpu = Pinned::somewhere()?;
         let rooms = Rooms::new(&house.netns)?;
         let inside = rooms.leave_home()?;
-        let mut catcher = Catcher::new(FarEnd::ifindex(house.ports.len()).0, method(house))?;
+        let disarms = Options::host().map_err(BenchError::Case)?.redirect_info_stays();
+        // A program that calls no redirect helper leaves redirect info alone.
+        let method = if disarms { Method::Copies } else { method(house) };
+        let mut catcher = Catcher::new(FarEnd::ifindex(house.ports.len()).0, method)?;
         let mut feeder = Feeder::new(2 * house.ports.len(), &rooms.far)?;
         let veths = || (0..house.ports.len()).filter(|port| house.ports[*port].kind != PortKind::Upper);
         for port in veths() {
@@ -117,6 +123,7 @@ impl Bench {
             feeder,
             fence,
             events,
+            disarms,
             counted,
             strays,
             catcher,
@@ -267,6 +274,9 @@ impl Bench {
         let inward = door.way_in(burst.how)?.inward;
         let _turn = self.turns.take()?;
         self.rooms.go_far()?;
+        if self.disarms {
+            self.feeder.disarm()?;
+        }
         if burst.how == Inject::Poll {
             self.feeder.feed(inward, &burst.frames)?;
             return self.fence.wait(DEPTH);

@@ -12,19 +12,23 @@
 //! the story (both must show the same), and on the kernel.
 
 mod carriers;
+mod catch;
+mod course;
 mod crew;
 mod failure;
 mod player;
 
 use proptest::strategy::{Strategy, ValueTree};
-use proptest::test_runner::{Config, RngAlgorithm, RngSeed, TestRunner};
+use proptest::test_runner::TestRunner;
 
+pub use catch::{Catch, Catches, catch};
 pub use failure::{CaseDifference, DataFailure};
 
 use crate::case::{Case, House, Inject};
 use crate::cases::{self, HouseMix, Mix};
 use crate::exercise::Histogram;
 use crate::model::Options;
+use course::Course;
 use player::Player;
 
 /// What is to be played.
@@ -123,14 +127,12 @@ pub fn campaign(
     what: &DataCampaign,
     progress: &mut (dyn FnMut(u64) + Send),
 ) -> Result<DataReport, DataFailure> {
-    let drawn = what.cases.saturating_sub(2 * what.differences);
-    let houses = drawn.max(what.differences).div_ceil(what.cases_per_house.max(1));
-    let share = |of: u64, house: u64| of * (house + 1) / houses - of * house / houses;
-    crew::play(what.threads, houses, progress, &|no, seen| {
-        let mut runner = TestRunner::new(config(what.seed, no));
+    let course = Course::of(what);
+    crew::play(what.threads, course.houses, progress, &|no, seen| {
+        let mut runner = course.runner(no);
         let house = draw(&cases::houses(what.houses), &mut runner)?;
-        let task =
-            Task { what, house: &house, cases: share(drawn, no), differences: share(what.differences, no) };
+        let (cases, differences) = (course.cases(no), course.differences(no));
+        let task = Task { what, house: &house, cases, differences };
         task.play(&mut runner, seen)
     })
 }
@@ -166,16 +168,4 @@ impl Task<'_> {
 fn draw<S: Strategy>(strategy: &S, runner: &mut TestRunner) -> Result<S::Value, DataFailure> {
     let tree = strategy.new_tree(runner).map_err(|reason| DataFailure::Draw(reason.to_string()))?;
     Ok(tree.current())
-}
-
-/// Each house has a sequence of random numbers of its own.
-fn config(seed: u64, house: u64) -> Config {
-    let seed = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(house);
-    Config {
-        failure_persistence: None,
-        rng_algorithm: RngAlgorithm::ChaCha,
-        rng_seed: RngSeed::Fixed(seed),
-        max_shrink_iters: 2_000,
-        ..Config::default()
-    }
 }

@@ -10,6 +10,7 @@ use super::failure::{CaseDifference, DataFailure};
 use super::{DataCampaign, DataReport};
 use crate::bench::Bench;
 use crate::case::{Case, House};
+use crate::cases::shorten;
 use crate::compare::compare;
 use crate::exercise::View;
 use crate::model::{self, Options, Played};
@@ -21,6 +22,8 @@ pub(super) struct Player<'a> {
     bench: RefCell<Bench>,
     /// The case before the current one: frames that arrive late are its.
     last: RefCell<Option<Case>>,
+    /// Where the latest case that differed did so, for a kernel that does not do the same twice.
+    parting: RefCell<Option<String>>,
 }
 
 /// One case on both sides.
@@ -40,17 +43,31 @@ impl Both {
 
 impl<'a> Player<'a> {
     pub fn new(house: &House, what: &'a DataCampaign) -> Result<Self, DataFailure> {
-        Ok(Self { what, bench: RefCell::new(Bench::new(house)?), last: RefCell::new(None) })
+        Ok(Self {
+            what,
+            bench: RefCell::new(Bench::new(house)?),
+            last: RefCell::new(None),
+            parting: RefCell::new(None),
+        })
+    }
+
+    /// The model with the history that the kernel's rings have now.
+    pub fn options(&self) -> Result<Options, DataFailure> {
+        let polled = self.bench.borrow_mut().polled()?;
+        Ok(Options { polled, ..self.what.model.clone() })
     }
 
     /// Plays a case on both sides.
     pub fn play(&self, case: &Case) -> Result<Both, DataFailure> {
+        let options = self.options()?;
         let mut bench = self.bench.borrow_mut();
-        let mut options = self.what.model.clone();
-        options.polled = bench.polled()?;
         let model = model::play_fully(case, &options)?;
         let kernel = bench.play(case, &model.transcript)?;
         let late = bench.take_strays();
+        if model.transcript != kernel {
+            let found = compare(&model.transcript, &kernel, case);
+            self.parting.replace(found.map(|found| found.report(case, &kernel, &options)));
+        }
         Ok(Both { options, model, kernel, late })
     }
 
@@ -101,10 +118,17 @@ impl<'a> Player<'a> {
 
     /// What is to be said of a case that differs, shrunk before.
     pub fn differ(&self, case: Case, report: &DataReport) -> Result<DataFailure, DataFailure> {
+        let parts = |case: &Case| self.play(case).is_ok_and(|both| both.late.is_empty() && !both.agree());
+        let case = shorten(case, &mut { parts });
         let both = self.play(&case)?;
         let (case, parting) = if both.late.is_empty() {
             let parting = compare(&both.model.transcript, &both.kernel, &case).map_or_else(
-                || "it differed before and agrees now: the kernel did not do the same twice".to_owned(),
+                || {
+                    let before = self.parting.take().unwrap_or_default();
+                    format!(
+                        "it differed before and agrees now: the kernel did not do the same twice; before:\n{before}"
+                    )
+                },
                 |found| found.report(&case, &both.kernel, &both.options),
             );
             (case, parting)

@@ -19,9 +19,11 @@ mod house;
 mod house_changes;
 mod names;
 mod programs;
+mod shorten;
 mod twist;
 
 pub use case::{Mix, cases_in};
 pub use difference::{Carrier, Difference, differences_in};
 pub use frames::ETHERTYPE;
 pub use house::{HouseMix, houses};
+pub use shorten::shorten;

@@ -4,7 +4,9 @@
 //! first burst comes in, sometimes an entry's program and the bursts. What is left stays random.
 
 use proptest::prelude::*;
-use xdpsim_core::scenario::{Action, EntryValue, KeySource, MapSpec, Op, PortSpec, ProgramKind};
+use xdpsim_core::scenario::{
+    Action, EntryValue, KeySource, MapSpec, Op, PeerSpec, PortKind, PortSpec, ProgramKind,
+};
 use xdpsim_core::strategies::Vocabulary;
 use xdpsim_core::{MapKind, RedirectFlags, XdpAction};
 use xdpsim_devmap::{IfIndex, UpdateFlags};
@@ -50,7 +52,25 @@ enum Sort {
     Refused,
     /// Several devices in changing order, some of them again later (FLU-03, ENQ-02).
     Order { keys: Vec<u64> },
+    /// A target's ends open and close, and its GRO changes meanwhile (DRV-01).
+    Reopened { deeds: &'static [Deed] },
 }
+
+/// What is done to a target.
+#[derive(Clone, Copy, Debug)]
+enum Deed {
+    Gro(bool),
+    Far(bool),
+    Near(bool),
+}
+
+/// GRO that changes while its end is up, or down, and what opening each end makes of it.
+const REOPENED: [&[Deed]; 4] = [
+    &[Deed::Far(false), Deed::Gro(true), Deed::Far(true), Deed::Near(false), Deed::Near(true)],
+    &[Deed::Gro(true), Deed::Far(false), Deed::Gro(false), Deed::Far(true)],
+    &[Deed::Gro(false), Deed::Far(false), Deed::Gro(true), Deed::Far(true)],
+    &[Deed::Gro(true), Deed::Far(false), Deed::Near(false), Deed::Near(true)],
+];
 
 /// What a devmap program calls.
 #[derive(Clone, Copy, Debug)]
@@ -98,6 +118,7 @@ pub(super) fn twists(house: &House, words: &Vocabulary, weight: u32) -> BoxedStr
         1 => Just(Sort::IfindexFirst),
         1 => Just(Sort::Refused),
         1 => prop::collection::vec(0..5u64, 2..9).prop_map(|keys| Sort::Order { keys }),
+        1 => prop::sample::select(REOPENED.to_vec()).prop_map(|deeds| Sort::Reopened { deeds }),
     ];
     if weight == 0 || names::good_targets(house).is_empty() {
         return Just(None).boxed();
@@ -142,6 +163,7 @@ impl Twist {
             Sort::IfindexFirst => bench.ifindex_first(self.kind, frames),
             Sort::Refused => bench.refused(self.kind, frames),
             Sort::Order { keys } => bench.order(keys, self.kind, frames),
+            Sort::Reopened { deeds } => bench.reopened(deeds, self.kind, frames),
         }
     }
 }
@@ -334,6 +356,27 @@ impl Bench<'_> {
         for (i, frame) in self.draft.bursts.iter_mut().flat_map(|burst| &mut burst.frames).enumerate() {
             frame.len = [60, 90, 250, 600, 1518][i % 5];
         }
+    }
+
+    /// Between any two deeds, a frame; then some more.
+    fn reopened(&mut self, deeds: &[Deed], kind: MapKind, frames: usize) {
+        let bare = |port: &PortSpec| {
+            matches!(port.kind, PortKind::Veth { peer: PeerSpec::FarEnd { xdp: false, .. }, .. })
+        };
+        let other = |&(no, port): &(usize, &PortSpec)| no != self.port && port.up && bare(port);
+        let Some((_, target)) = self.house.ports.iter().enumerate().find(other) else {
+            return self.refused(kind, frames);
+        };
+        let (name, far) = (target.name.clone(), format!("{}.peer", target.name));
+        self.map(kind, &[(0, &name, None)]);
+        self.run(to_key(KeySource::Const(0)));
+        self.polls(deeds.iter().map(|_| 1).chain([frames]));
+        let change = |deed: &Deed| match *deed {
+            Deed::Gro(on) => Action::SetGro { port: far.clone(), on },
+            Deed::Far(up) => Action::SetUp { port: far.clone(), up },
+            Deed::Near(up) => Action::SetUp { port: name.clone(), up },
+        };
+        self.draft.changes = deeds.iter().enumerate().map(|(n, deed)| (n + 1, change(deed))).collect();
     }
 
     /// A good port in the namespace of the receiver, or else the receiver, which takes what is long enough.

@@ -2,7 +2,7 @@
 
 use xdpsim_core::driver::veth::VethCounters;
 use xdpsim_core::fate::Fate;
-use xdpsim_core::scenario::{Op, PeerSpec, PortKind};
+use xdpsim_core::scenario::{Action, Op, PeerSpec, PortKind};
 use xdpsim_core::trace::MAP_ID_IFINDEX;
 use xdpsim_core::{DevId, Errno, Event, XdpAction};
 
@@ -16,6 +16,11 @@ pub(super) const CLAUSES: &[Clause] = &[
     clause("DRV-01.c", "a veth is a target although its far end is down", |v| {
         v.visit(|visit| visit.queued.iter().any(|one| far_is_down(v, one.dev)))
     }),
+    clause(
+        "DRV-01.d",
+        "a far end without a program comes up with other GRO than it went down with",
+        reopened,
+    ),
     clause("DRV-02.a", "a veth is no target because its far end has neither program nor GRO", no_napi_far),
     clause("DRV-03.c", "the far end is down at the transmit", |v| v.fate(Fate::NoNapi)),
     clause("DRV-03.d", "ENXIO is counted by the sender", |v| {
@@ -34,6 +39,9 @@ pub(super) const CLAUSES: &[Clause] = &[
     clause("DRV-07.a", "a poll of 64 frames", |v| v.poll(|visits| visits.len() == 64)),
     clause("DRV-07.b", "XDP_TX and redirects in one poll", |v| {
         v.poll(|visits| visits.iter().any(queued) && visits.iter().any(tx))
+    }),
+    clause("DRV-07.d", "a port is polled in the softirq in which it was woken", |v| {
+        v.polls.windows(2).any(|two| two[0].time == two[1].time && two[0].dev != two[1].dev)
     }),
     clause("DRV-08.a", "more than 16 frames by XDP_TX in a poll", |v| {
         v.poll(|visits| visits.iter().filter(|visit| tx(visit)).count() > 16)
@@ -123,4 +131,22 @@ fn by_map(v: &View<'_>) -> bool {
     v.event(
         |event| matches!(*event, Event::Redirect { map_id, .. } if map_id != 0 && map_id != MAP_ID_IFINDEX),
     )
+}
+
+/// Does a far end's GRO change while it is down, before it comes up again?
+fn reopened(v: &View<'_>) -> bool {
+    let mut down: Vec<&str> = Vec::new();
+    let mut changed: Vec<&str> = Vec::new();
+    v.case.scenario.changes.iter().any(|change| match &change.action {
+        Action::SetUp { port, up: false } => {
+            down.push(port);
+            false
+        }
+        Action::SetGro { port, .. } if down.contains(&port.as_str()) => {
+            changed.push(port);
+            false
+        }
+        Action::SetUp { port, up: true } => changed.contains(&port.as_str()),
+        _ => false,
+    })
 }

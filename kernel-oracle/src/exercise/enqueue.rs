@@ -21,6 +21,9 @@ pub(super) const CLAUSES: &[Clause] = &[
     clause("RED-02.d", "a program asks for one byte more of headroom than there is", |v| {
         v.visit(|visit| v.program_has(visit, |op| matches!(op, Op::AdjustHead(-217) | Op::AdjustMeta(-220))))
     }),
+    clause("RED-02.e", "a program asks for more than 32 bytes of metadata", |v| {
+        v.visit(|visit| v.program_has(visit, |op| matches!(op, Op::AdjustMeta(delta) if *delta < -32)))
+    }),
     clause("RED-03.a", "bpf_redirect() on a port that is not in the initial namespace", |v| {
         v.visit(|visit| visit.by_ifindex().is_some() && v.netns(visit.dev).is_some() && queued(visit))
     }),

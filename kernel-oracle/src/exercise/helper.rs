@@ -2,7 +2,7 @@
 
 use xdpsim_core::fate::Fate;
 use xdpsim_core::story::HelperCall;
-use xdpsim_core::{Errno, Event, MapKind, RedirectFlags, XdpAction};
+use xdpsim_core::{Errno, Event, KernelVersion, MapKind, RedirectFlags, XdpAction};
 
 use super::view::{MapCall, View, Visit, armed};
 use super::{Clause, clause};
@@ -170,12 +170,14 @@ fn crosses_devices(v: &View<'_>) -> bool {
 
 /// The first frame of a softirq finds nothing armed, though the last one before left something.
 fn fresh_softirq(v: &View<'_>) -> bool {
-    v.polls.windows(2).any(|two| {
-        let first = &v.visits[two[1].visits.start];
-        let before = &v.visits[two[0].visits.end - 1];
-        two[0].time != two[1].time
-            && first.ended(&[Fate::NoTarget])
-            && before.is_armed()
-            && !before.redirects()
-    })
+    let contexts = v.played.plan.scenario().profile.kernel >= KernelVersion::BPF_NET_CONTEXT;
+    contexts
+        && v.polls.windows(2).any(|two| {
+            let first = &v.visits[two[1].visits.start];
+            let before = &v.visits[two[0].visits.end - 1];
+            two[0].time != two[1].time
+                && first.ended(&[Fate::NoTarget])
+                && before.is_armed()
+                && !before.redirects()
+        })
 }

@@ -13,6 +13,7 @@ mod enqueue;
 mod flush;
 mod helper;
 mod histogram;
+mod older;
 mod unprovoked;
 mod view;
 
@@ -48,7 +49,8 @@ pub fn clauses() -> impl Iterator<Item = &'static Clause> {
     tables.into_iter().flatten()
 }
 
-/// The clauses that a case exercised.
+/// The clauses that a case exercised, those about older kernels included if the case was told for one.
 pub fn exercised(view: &View<'_>) -> impl Iterator<Item = &'static str> {
-    clauses().filter(|clause| clause.seen(view)).map(|clause| clause.id)
+    let everywhere = clauses().filter(|clause| clause.seen(view)).map(|clause| clause.id);
+    everywhere.chain(older::exercised(view))
 }

@@ -58,6 +58,11 @@ pub const NOT_PROVOCABLE: &[Reason] = &[
     reason("DRV-03.b", "a veth and its peer go together"),
     reason("DRV-06.c", "all rings of veths have 256 slots"),
     reason("DRV-10.c", NO_FRAGS),
+    reason(
+        "DRV-07.c",
+        "it takes XDP_TX and a redirect to one's own other end in one poll, and programs at both ends: no random \
+         case did it",
+    ),
     reason("DRV-11.a", "a veth and its peer go together"),
     reason("DRV-11.b", ATTACHED_ONCE),
     reason("DRV-11.c", ATTACHED_ONCE),

@@ -25,5 +25,5 @@ mod strategy;
 pub use answer::Answer;
 pub use campaign::{MapCampaign, MapFailure, MapReport, Share, campaign};
 pub use difference::{MapDifference, Step};
-pub use exercise::{Clause, Exercised};
+pub use exercise::{Clause, Exercised, NOT_SHOWN};
 pub use op::MapOp;

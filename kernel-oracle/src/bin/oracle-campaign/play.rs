@@ -4,7 +4,7 @@ use std::fs;
 
 use xdpsim_oracle::campaign::{self, DataCampaign, DataFailure};
 use xdpsim_oracle::exercise::NOT_PROVOCABLE;
-use xdpsim_oracle::maps::{self, MapCampaign, MapFailure};
+use xdpsim_oracle::maps::{self, MapCampaign, MapFailure, NOT_SHOWN};
 use xdpsim_oracle::model;
 
 use crate::checks;
@@ -42,6 +42,9 @@ fn play_maps(options: &Options, document: &mut Document) -> Result<(), String> {
             for (clause, count) in report.exercised.counts() {
                 document.count(clause.id(), count);
             }
+            for (id, why) in NOT_SHOWN {
+                document.not_provoked.insert((*id).to_owned(), (*why).to_owned());
+            }
             Ok(())
         }
         Err(MapFailure::Difference(difference)) => {
@@ -63,7 +66,9 @@ fn play_cases(options: &Options, document: &mut Document) -> Result<(), String> 
             for (clause, count) in &report.exercised.by_clause {
                 document.count(clause, *count);
             }
-            for reason in NOT_PROVOCABLE {
+            // Clauses about older kernels are exercised there.
+            let counted = |id| report.exercised.by_clause.get(id).is_some_and(|count| *count > 0);
+            for reason in NOT_PROVOCABLE.iter().filter(|reason| !counted(reason.id)) {
                 document.not_provoked.insert(reason.id.to_owned(), reason.why.to_owned());
             }
             tell_rare(report.exercised.rare());
