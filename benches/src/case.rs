@@ -143,7 +143,7 @@ impl Prepared {
             let delivered = report.delivered(&format!("port{port}")).0;
             match workload {
                 // Some of a few hundred possible bytes are more frequent than others.
-                Workload::UnicastRandom(_) => {
+                Workload::UnicastRandom(_) | Workload::VethRandom(_) => {
                     let share = frames / u64::from(targets);
                     assert!(
                         delivered > share / 2 && delivered < share * 2,
@@ -206,6 +206,7 @@ mod tests {
             broadcast.keeping(Output::Events),
             broadcast.frame_by_frame(),
             Case::small(Workload::VethOne),
+            Case::small(Workload::VethRandom(8)),
             Case::small(Workload::VethBroadcast(8)).polls_of_one(),
             Case::small(Workload::TwoQueues).on_threads(2),
         ];

@@ -15,6 +15,10 @@ pub const WINDOW: usize = 128 << 10;
 /// The same where threads wait for each other at the end of each batch, as the command reads then.
 const EPOCH_WINDOW: usize = xdpsim::runner::EPOCH_BYTES;
 
+/// The byte of a frame that random targets are chosen by: the low one of the UDP source port, as good as
+/// random from frame to frame.
+pub const KEY_BYTE: u32 = 35;
+
 fn window_of(plan: &Plan) -> usize {
     if plan.domains() > 1 { EPOCH_WINDOW } else { WINDOW }
 }
@@ -54,6 +58,8 @@ pub enum Workload {
     Broadcast(u32),
     /// DEVMAP to one veth whose far end polls.
     VethOne,
+    /// DEVMAP, key from a byte of the frame, to so many veths whose far ends poll.
+    VethRandom(u32),
     /// Broadcast to so many veths whose far ends poll.
     VethBroadcast(u32),
     /// Two RX queues on two CPUs by flow hash, unicast.
@@ -70,6 +76,7 @@ impl Workload {
             Self::UnicastRandom(n) => format!("unicast to {n} ports at random"),
             Self::Broadcast(n) => format!("broadcast to {n} ports"),
             Self::VethOne => "unicast to one veth".to_owned(),
+            Self::VethRandom(n) => format!("unicast to {n} veths at random"),
             Self::VethBroadcast(n) => format!("broadcast to {n} veths"),
             Self::TwoQueues => "unicast, two RX queues".to_owned(),
         }
@@ -94,14 +101,15 @@ impl Workload {
     #[must_use]
     pub fn targets(self) -> u32 {
         match self {
-            Self::UnicastRandom(n) | Self::Broadcast(n) | Self::VethBroadcast(n) => n,
+            Self::UnicastRandom(n) | Self::Broadcast(n) => n,
+            Self::VethRandom(n) | Self::VethBroadcast(n) => n,
             _ => 1,
         }
     }
 
     fn port_kind(self) -> PortKind {
         match self {
-            Self::VethOne | Self::VethBroadcast(_) => PortKind::Veth {
+            Self::VethOne | Self::VethRandom(_) | Self::VethBroadcast(_) => PortKind::Veth {
                 peer: PeerSpec::FarEnd { mtu: 1500, gro: true, xdp: false, up: true, queues: 1 },
                 gro: false,
             },
@@ -138,9 +146,8 @@ impl Workload {
             Self::Broadcast(_) | Self::VethBroadcast(_) => {
                 ProgramKind::Broadcast { map, flags: RedirectFlags::EXCLUDE_INGRESS }
             }
-            // Low byte of the UDP source port: as good as random from frame to frame.
-            Self::UnicastRandom(_) | Self::UnicastPerFrame => {
-                let key = KeySource::FrameByte { offset: 35, modulo: self.targets() };
+            Self::UnicastRandom(_) | Self::UnicastPerFrame | Self::VethRandom(_) => {
+                let key = KeySource::FrameByte { offset: KEY_BYTE, modulo: self.targets() };
                 ProgramKind::RedirectMap { map, key, flags: 0 }
             }
             _ => ProgramKind::RedirectMap { map, key: KeySource::Const(0), flags: 0 },
