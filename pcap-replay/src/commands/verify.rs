@@ -23,8 +23,9 @@ use crate::exit::{Exit, Failure};
 use crate::output::columns::{counted, grouped};
 use crate::output::{json, stdout};
 
-/// Map operations for each case of a random campaign.
+/// Map operations for each case, and at least so many that every clause is exercised often enough.
 const MAP_OPERATIONS_PER_CASE: u64 = 5;
+const MAP_OPERATIONS_MIN: u64 = 500_000;
 
 /// Runs the command.
 pub(super) fn run(args: &VerifyArgs) -> Result<Exit, Failure> {
@@ -174,7 +175,7 @@ fn say(
 /// Random cases and map operations.
 fn random(args: &VerifyArgs, cases: u64, options: Options) -> Result<Exit, Failure> {
     let kernel = options.kernel.to_string();
-    let operations = cases.saturating_mul(MAP_OPERATIONS_PER_CASE);
+    let operations = cases.saturating_mul(MAP_OPERATIONS_PER_CASE).max(MAP_OPERATIONS_MIN);
     let maps = Steps::new("map operations", operations);
     let map_report = maps::campaign(&MapCampaign::new(operations, args.seed), &mut |done| maps.at(done));
     let map_took = maps.end();
