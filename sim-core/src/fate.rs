@@ -25,6 +25,10 @@ pub enum PipelineStep {
 }
 
 impl PipelineStep {
+    /// All steps, in order.
+    pub const ALL: &'static [Self] =
+        &[Self::Receive, Self::Helper, Self::Verdict, Self::Enqueue, Self::Flush, Self::Driver];
+
     /// Its name in tables and JSON.
     #[must_use]
     pub fn name(self) -> &'static str {

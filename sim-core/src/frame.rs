@@ -192,6 +192,11 @@ impl<'a> FrameMut<'a> {
         &mut self.store.arena[off..off + linear]
     }
 
+    /// Bytes in front of `data`, which no program can ask for.
+    pub(crate) fn headroom(&self) -> u16 {
+        self.desc.headroom()
+    }
+
     /// `data_meta` to `data`.
     #[must_use]
     pub fn meta(&self) -> &[u8] {

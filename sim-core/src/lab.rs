@@ -3,6 +3,7 @@
 //! Keeps everything in memory. For captures of any size feed a [`Domain`](crate::Domain) directly.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use xdpsim_devmap::{CpuId, DevId};
 
@@ -134,6 +135,31 @@ impl Lab {
     /// Runs everything that was sent.
     #[must_use]
     pub fn run(&self) -> Run {
+        let domains = (0..self.plan.domains()).map(|index| self.run_domain(index, Recorder::default()));
+        self.collect(domains)
+    }
+
+    /// Runs everything that was sent, with the independent CPUs in turns of so many frames, the last one
+    /// first if `backwards`: an order in which threads could do it. The result must not depend on it.
+    #[must_use]
+    pub fn run_in_turns(&self, frames: usize, backwards: bool) -> Run {
+        let mut domains: Vec<_> =
+            (0..self.plan.domains()).map(|index| (index, self.domain(index, Recorder::default()))).collect();
+        if backwards {
+            domains.reverse();
+        }
+        let mut first = 0;
+        while first < self.frames.len() {
+            let to = first.saturating_add(frames.max(1)).min(self.frames.len());
+            domains.iter_mut().for_each(|(index, domain)| self.feed(domain, *index, first..to));
+            first = to;
+        }
+        domains.iter_mut().for_each(|(_, domain)| domain.finish());
+        domains.sort_by_key(|(index, _)| *index);
+        self.collect(domains.into_iter().map(|(_, domain)| domain))
+    }
+
+    fn collect(&self, domains: impl Iterator<Item = Domain<Recorder>>) -> Run {
         let mut run = Run {
             report: Report::default(),
             events: Vec::new(),
@@ -144,10 +170,7 @@ impl Lab {
             infos: BTreeMap::new(),
             veths: BTreeMap::new(),
         };
-        for index in 0..self.plan.domains() {
-            let domain = self.run_domain(index, Recorder::default());
-            run.add(&self.plan, domain);
-        }
+        domains.for_each(|domain| run.add(&self.plan, domain));
         run
     }
 
@@ -170,27 +193,36 @@ impl Lab {
     }
 
     fn run_domain<S: Sink>(&self, index: usize, sink: S) -> Domain<S> {
+        let mut domain = self.domain(index, sink);
+        let mut first = 0;
+        while first < self.frames.len() {
+            let to = first.saturating_add(self.batch_max).min(self.frames.len());
+            self.feed(&mut domain, index, first..to);
+            first = to;
+        }
+        domain.finish();
+        domain
+    }
+
+    fn domain<S: Sink>(&self, index: usize, sink: S) -> Domain<S> {
         let mut domain = self.plan.domain(index, self.timing, true, sink);
         for (port, driver) in &self.drivers {
             if let Some(dev) = self.plan.port(port) {
                 domain.set_driver(dev, driver.clone_box());
             }
         }
-        let mut first = 0;
-        while first < self.frames.len() {
-            let to = first.saturating_add(self.batch_max).min(self.frames.len());
-            let batch = Batch {
-                first: FrameNo(first as u64),
-                bytes: &self.bytes,
-                frames: &self.frames[first..to],
-                stamps: &self.stamps[first..to],
-                ingress: Ingress::Each(&self.ports[first..to]),
-            };
-            domain.feed_steered(&batch, &self.steered(&batch, index));
-            first = to;
-        }
-        domain.finish();
         domain
+    }
+
+    fn feed<S: Sink>(&self, domain: &mut Domain<S>, index: usize, frames: Range<usize>) {
+        let batch = Batch {
+            first: FrameNo(frames.start as u64),
+            bytes: &self.bytes,
+            frames: &self.frames[frames.clone()],
+            stamps: &self.stamps[frames.clone()],
+            ingress: Ingress::Each(&self.ports[frames]),
+        };
+        domain.feed_steered(&batch, &self.steered(&batch, index));
     }
 
     fn steered(&self, batch: &Batch<'_>, domain: usize) -> Vec<Steered> {
@@ -252,6 +284,12 @@ impl Run {
     #[must_use]
     pub fn deliveries(&self) -> &[(DevId, FrameNo, Vec<u8>)] {
         &self.deliveries
+    }
+
+    /// For tests of those who look at deliveries.
+    #[cfg(test)]
+    pub(crate) fn deliveries_mut(&mut self) -> &mut Vec<(DevId, FrameNo, Vec<u8>)> {
+        &mut self.deliveries
     }
 
     /// Did nothing leave by this port?

@@ -34,6 +34,7 @@ pub mod driver;
 pub mod engine;
 pub mod fate;
 pub mod frame;
+pub mod kit;
 pub mod lab;
 pub mod ledger;
 pub mod mutation;

@@ -159,6 +159,11 @@ impl Ctx<'_> {
         self.ri.begin_frame();
     }
 
+    /// The same context for a program whose helper calls somebody wants to know.
+    pub(crate) fn logging<'b>(&'b mut self, calls: &'b mut Vec<HelperCall>) -> Ctx<'b> {
+        Ctx { ri: self.ri, random: self.random, log: Some(calls), ..*self }
+    }
+
     /// `bpf_map_lookup_elem()` on a map of maps: the inner map (HLP-16).
     #[must_use]
     pub fn inner_map(&self, map: MapId, key: MapKey) -> Option<MapId> {

@@ -331,3 +331,28 @@ fn a_failed_redirect_is_no_exception() {
     script(&mut scenario, "v", vec![to_ifindex(99)]);
     assert_eq!(names(&burst(&scenario, "v", 2)), ["xdp_redirect_err"; 2]);
 }
+
+/// A ring of four slots takes four frames of a poll; the far end has to poll before it takes more.
+///
+/// Rule: DRV-06.c
+#[test]
+fn a_small_ring_takes_what_it_has_slots_for() {
+    let mut scenario = to_veth(far(1500));
+    scenario.faults = vec![FaultSpec { port: "v".into(), kind: FaultKind::Ring(4), nth: 1 }];
+    let mut lab = lab(&scenario);
+    send(&mut lab, "a", &[60; 6]);
+    let run = settled(&mut lab);
+    assert_eq!((run.numbers("v"), run.count(Fate::RingFull)), (vec![0, 1, 2, 3], 2));
+    send(&mut lab, "a", &[60; 64]);
+    let run = settled(&mut lab);
+    assert_eq!(run.numbers("v"), [0, 1, 2, 3, 64, 65, 66, 67], "the first four of each poll of 64");
+}
+
+#[test]
+fn only_a_veth_has_a_ring_to_shrink() {
+    let mut scenario = to_veth(far(1500));
+    for (port, size) in [("a", 4), ("v", 0), ("v", 257)] {
+        scenario.faults = vec![FaultSpec { port: port.into(), kind: FaultKind::Ring(size), nth: 1 }];
+        assert!(Lab::new(&scenario).is_err(), "{port} {size}");
+    }
+}

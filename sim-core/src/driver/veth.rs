@@ -7,7 +7,7 @@
 
 use xdpsim_devmap::{CpuId, Errno};
 
-use super::ptr_ring::{PtrRing, VETH_RING_SIZE};
+use super::ptr_ring::PtrRing;
 use super::{Bulk, Xmit};
 use crate::batch::Desc;
 use crate::fate::Fate;
@@ -73,19 +73,21 @@ pub(crate) enum By {
 #[derive(Clone, Debug)]
 pub(crate) struct VethEnd {
     pub rq: Vec<VethRq>,
+    /// Slots of each ring: as many as the kernel's, unless the fault plan says otherwise.
+    slots: usize,
     pub counters: VethCounters,
 }
 
 impl VethEnd {
-    pub fn new(queues: u16, mutations: Mutations) -> Self {
-        let rq = VethRq { ring: new_ring(mutations), notify_masked: false };
-        Self { rq: vec![rq; usize::from(queues)], counters: VethCounters::default() }
+    pub fn new(queues: u16, slots: usize, mutations: Mutations) -> Self {
+        let rq = VethRq { ring: new_ring(slots, mutations), notify_masked: false };
+        Self { rq: vec![rq; usize::from(queues)], slots, counters: VethCounters::default() }
     }
 
     /// Empty rings without a history.
     pub fn renew_rings(&mut self, mutations: Mutations) {
         for rq in &mut self.rq {
-            rq.ring = new_ring(mutations);
+            rq.ring = new_ring(self.slots, mutations);
         }
     }
 
@@ -136,8 +138,8 @@ pub(crate) fn no_napi() -> Xmit {
     Xmit::failed(Errno::ENXIO, Fate::NoNapi)
 }
 
-fn new_ring(mutations: Mutations) -> PtrRing<Waiting> {
-    let mut ring = PtrRing::new(VETH_RING_SIZE);
+fn new_ring(slots: usize, mutations: Mutations) -> PtrRing<Waiting> {
+    let mut ring = PtrRing::new(slots);
     if mutations.has(Mutations::RING_CLEARS_AT_ONCE) {
         ring.clear_at_once();
     }

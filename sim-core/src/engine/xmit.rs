@@ -38,7 +38,7 @@ impl<S: Sink> Env<'_, S> {
         poll_list: &mut VecDeque<NapiId>,
     ) -> Xmit {
         match self.faults.xmit(dev) {
-            None | Some(FaultKind::Clone | FaultKind::Convert) => {
+            None | Some(FaultKind::Clone | FaultKind::Convert | FaultKind::Ring(_)) => {
                 self.driver_xmit(cpu, dev, bulk, from, by, flags, poll_list)
             }
             Some(FaultKind::XmitShort(most)) => {

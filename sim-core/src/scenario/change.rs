@@ -108,7 +108,7 @@ pub struct FaultSpec {
     pub port: String,
     /// What fails.
     pub kind: FaultKind,
-    /// Which one fails, counted from 1 per port.
+    /// Which one fails, counted from 1 per port; without a meaning for [`FaultKind::Ring`].
     pub nth: u64,
 }
 
@@ -123,4 +123,6 @@ pub enum FaultKind {
     Clone,
     /// A frame that arrived on this port cannot be converted (RED-02).
     Convert,
+    /// The rings behind this veth port have only so many slots, 1 to 256, instead of 256 (DRV-06).
+    Ring(u16),
 }

@@ -1,12 +1,13 @@
 //! A scenario as a value: kernel, namespaces, CPUs, ports, maps, programs, timed changes.
 //!
-//! Owns the shape and its defaults. Reading TOML is the command's business; resolving names,
-//! checking and building the world is [`crate::world`]'s. Everything refers to everything by
+//! Owns the shape, its defaults and its text ([`Scenario::to_toml`]). Reading TOML is the command's business;
+//! resolving names, checking and building the world is [`crate::world`]'s. Everything refers to everything by
 //! name, as a person writes it.
 
 mod change;
 mod port;
 mod program;
+mod text;
 
 pub use change::{Action, At, Change, FaultKind, FaultSpec};
 pub use port::{PeerSpec, PortKind, PortSpec, Rss};

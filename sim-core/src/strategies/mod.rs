@@ -7,6 +7,10 @@
 //! [`programs`], [`maps`] and [`changes`] draw pieces for a set of ports that somebody else has made: they
 //! name only what a [`Vocabulary`] lists.
 //!
+//! For a forwarder of one's own: [`trials::around`] puts it on ports, with a map of all of them, and sends it
+//! [`frames`] with real headers on a [timeline](timelines). [`groups`] draws who is to get a broadcast.
+//! Playing trials and judging them is [`crate::kit`]'s.
+//!
 //! ```
 //! use proptest::prelude::*;
 //! use xdpsim_core::lab::Lab;
@@ -22,10 +26,15 @@
 //! ```
 
 pub mod changes;
+pub mod frames;
+pub mod groups;
 pub mod maps;
 pub mod ports;
 pub mod programs;
+pub mod scenarios;
+pub mod timelines;
 pub mod traffic;
+pub mod trials;
 mod vocabulary;
 mod world;
 

@@ -44,6 +44,27 @@ pub fn mtu() -> impl Strategy<Value = u32> {
     prop::sample::select(vec![42, 46, 68, 500, 1500])
 }
 
+/// A port without a name or a program, such as a host has: ideal, a NIC, or a container's veth; few are down.
+pub fn plain() -> impl Strategy<Value = PortSpec> {
+    let mtu = prop_oneof![3 => Just(1500u32), 1 => Just(68), 1 => Just(9000)];
+    let nic = prop::sample::select(vec![100_000_000u64, 10_000_000_000]);
+    let container = (mtu.clone(), prop::bool::weighted(0.8)).prop_map(|(mtu, xdp)| {
+        let peer = PeerSpec::FarEnd { mtu, gro: false, xdp, up: true, queues: 1 };
+        PortKind::Veth { peer, gro: true }
+    });
+    let kind = prop_oneof![
+        4 => Just(PortKind::Ideal),
+        2 => nic.prop_map(|rate| PortKind::Nic { rate: Some(BitRate(rate)), tx_ring: 64 }),
+        2 => container,
+    ];
+    let down = prop::bool::weighted(0.1);
+    (kind, prop::option::weighted(0.3, mtu), down).prop_map(|(kind, mtu, down)| PortSpec {
+        mtu,
+        up: !down,
+        ..PortSpec::new("", kind)
+    })
+}
+
 /// The vocabulary's ports; the first is meant to receive most of the traffic and mostly has a program.
 pub fn any(words: &Vocabulary) -> impl Strategy<Value = Vec<PortSpec>> + use<> {
     let words = words.clone();

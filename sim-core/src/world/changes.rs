@@ -1,13 +1,14 @@
 //! Names in timed changes and faults are resolved once, before the run.
 
-use xdpsim_devmap::MapKey;
+use xdpsim_devmap::{DevId, MapKey};
 
 use super::maps::resolve_update;
 use super::{BuildError, device_named, map, program, unknown};
+use crate::driver::ptr_ring::VETH_RING_SIZE;
 use crate::engine::changes::{Act, Changes};
 use crate::engine::env::World;
 use crate::engine::faults::{Fault, Faults};
-use crate::scenario::{Action, At, FaultSpec, Scenario};
+use crate::scenario::{Action, At, FaultKind, FaultSpec, Scenario};
 
 pub(super) fn resolve_changes(world: &World, scenario: &Scenario) -> Result<Changes, BuildError> {
     let mut changes = Changes::default();
@@ -55,5 +56,32 @@ pub(super) fn resolve_faults(world: &World, scenario: &Scenario) -> Result<Fault
         let dev = device_named(world, &spec.port)?;
         Ok(Fault { dev, kind: spec.kind, nth: spec.nth, seen: 0 })
     };
-    scenario.faults.iter().map(fault).collect::<Result<_, _>>().map(Faults)
+    check_rings(world, scenario)?;
+    // The size of a ring is no operation that fails: it is looked up when the rings are made.
+    let operations = scenario.faults.iter().filter(|spec| !matches!(spec.kind, FaultKind::Ring(_)));
+    operations.map(fault).collect::<Result<_, _>>().map(Faults)
+}
+
+fn check_rings(world: &World, scenario: &Scenario) -> Result<(), BuildError> {
+    for spec in &scenario.faults {
+        let FaultKind::Ring(size) = spec.kind else { continue };
+        let refused = |problem: String| BuildError::Range { what: "ring", name: spec.port.clone(), problem };
+        if world.devices.get(device_named(world, &spec.port)?).peer().is_none() {
+            return Err(refused("only a veth fills a ring of its peer".to_owned()));
+        }
+        if size == 0 || usize::from(size) > VETH_RING_SIZE {
+            return Err(refused(format!("1 to {VETH_RING_SIZE} slots are possible")));
+        }
+    }
+    Ok(())
+}
+
+/// Slots of the rings of a veth end, which its peer fills (DRV-06).
+pub(super) fn ring_slots(world: &World, scenario: &Scenario, end: DevId) -> usize {
+    let filled_by = world.devices.get(end).peer();
+    let size = scenario.faults.iter().find_map(|spec| match spec.kind {
+        FaultKind::Ring(size) if world.devices.by_name(&spec.port) == filled_by => Some(usize::from(size)),
+        _ => None,
+    });
+    size.unwrap_or(VETH_RING_SIZE)
 }

@@ -183,7 +183,7 @@ impl Plan {
             rx_usecs: (0..devices).map(|dev| port(dev).map_or(Nanos::ZERO, |port| port.rx_usecs)).collect(),
             steering: self.steering.clone(),
             queue_cpus: self.queue_cpus.iter().map(local).collect(),
-            drivers: (0..devices).map(|dev| driver(&world, DevId(dev as u32), port(dev))).collect(),
+            drivers: (0..devices).map(|dev| driver(&world, &self.scenario, DevId(dev as u32))).collect(),
             store: Store::default(),
             shared: world.programs.iter().map(shared).collect(),
             faults: self.faults.clone(),
@@ -204,11 +204,13 @@ impl Plan {
     }
 }
 
-fn driver(world: &World, dev: DevId, port: Option<&PortSpec>) -> DriverState {
+fn driver(world: &World, scenario: &Scenario, dev: DevId) -> DriverState {
+    let port: Option<&PortSpec> = scenario.ports.get(dev.0 as usize);
     match (world.devices.get(dev).kind, port.map(|port| &port.kind)) {
         (Kind::Nic, Some(PortKind::Nic { rate, tx_ring })) => DriverState::Nic(TxRing::new(*rate, *tx_ring)),
         (Kind::Veth { .. }, _) => {
-            DriverState::Veth(VethEnd::new(world.devices.get(dev).queues, world.profile.mutations))
+            let slots = changes::ring_slots(world, scenario, dev);
+            DriverState::Veth(VethEnd::new(world.devices.get(dev).queues, slots, world.profile.mutations))
         }
         (Kind::Upper, _) => DriverState::None,
         _ => DriverState::Ideal,
