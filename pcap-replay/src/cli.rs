@@ -3,10 +3,20 @@
 //! Owns names, defaults and texts of the arguments. What they mean together is worked out in
 //! [`crate::commands`].
 
+mod corpus;
+mod everyday;
+mod explaining;
+mod test;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use xdpsim_core::KernelVersion;
+
+pub use corpus::{CapturesArg, CorpusArgs, MergeArgs};
+pub use everyday::{ColourArg, CompletionsArgs, ManArgs, NewArgs};
+pub use explaining::{AskArgs, DiffArgs, ExplainArgs, PacketArgs, PathsArgs, ProtocolArg};
+pub use test::TestArgs;
 
 /// Exit codes, as every help text ends with them.
 const EXIT_CODES: &str = "\
@@ -37,6 +47,12 @@ capture, 120 made-up frames. Frames in tables and JSON are numbered from 1, as t
 
 const EXPLAIN_AFTER: &str = "\
 Examples:
+  xdpsim explain
+        the paths that the frames of the built-in example took, with their shares
+  xdpsim explain host.toml in.pcap --fate lost --port eth1
+        only what was lost and has to do with eth1
+  xdpsim explain host.toml in.pcap --filter 'udp port 53'
+        only DNS, in tcpdump's words
   xdpsim explain --frame 42
         a frame of the built-in example
   xdpsim explain host.toml in.pcap --frame 1234
@@ -45,6 +61,36 @@ Examples:
 Frames are numbered from 1, as tshark and Wireshark do; `frame = N` of a scenario's changes
 counts from 0. Each rule that decided a step is named at the end of its line: docs/semantics has
 its text.
+";
+
+const DIFF_AFTER: &str = "\
+Examples:
+  xdpsim diff host.toml host-new.toml in.pcap
+        frames whose outcome differs, grouped by what became of them in the one and in the other
+  xdpsim diff monday.json tuesday.json
+        two reports of `xdpsim replay --json`, row by row
+
+Compared are, for each frame, the ports by which it and its copies left, how all others ended, and the
+targets that broadcasts left out; not the way there, and not the bytes. The exit code is 0 if nothing
+differs and 1 if something does.
+";
+
+const ASK_AFTER: &str = "\
+Examples:
+  xdpsim ask host.toml --src 10.0.0.1 --dst 10.0.0.2 --protocol tcp --dport 443 --vlan 100
+        headers by name, everything else is made up
+  xdpsim ask host.toml --frame-hex 'ffffffffffff 020000000001 0806 0001...'
+        every byte by hand
+
+The packet arrives alone: whether a ring has room is a question to a capture.
+";
+
+const MERGE_AFTER: &str = "\
+Examples:
+  xdpsim replay host.toml captures/ --partition slice:1/2 --json > 1.json
+  xdpsim replay host.toml captures/ --partition slice:2/2 --json > 2.json
+  xdpsim merge 1.json 2.json
+        the same as `xdpsim replay host.toml captures/`, byte for byte with --json
 ";
 
 #[cfg(target_os = "linux")]
@@ -69,6 +115,21 @@ pub struct Cli {
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
+
+    /// Colours: auto (on a terminal, unless NO_COLOR is set), always or never
+    #[arg(
+        long,
+        value_enum,
+        default_value_t,
+        value_name = "WHEN",
+        global = true,
+        hide_possible_values = true
+    )]
+    pub color: ColourArg,
+
+    /// Errors as JSON too; most commands print their result as JSON as well
+    #[arg(short, long, global = true)]
+    pub json: bool,
 }
 
 /// The commands.
@@ -77,12 +138,33 @@ pub enum Command {
     /// Replay captures and count where their frames went
     #[command(after_help = format!("{REPLAY_AFTER}\n{EXIT_CODES}"))]
     Replay(ReplayArgs),
-    /// Tell the story of one frame, step by step
+    /// Group frames by the path that they took, or tell the story of one, step by step
     #[command(after_help = format!("{EXPLAIN_AFTER}\n{EXIT_CODES}"))]
     Explain(ExplainArgs),
+    /// Which frames fare differently in another scenario
+    #[command(after_help = format!("{DIFF_AFTER}\n{EXIT_CODES}"))]
+    Diff(DiffArgs),
+    /// What would happen to this one packet
+    #[command(after_help = format!("{ASK_AFTER}\n{EXIT_CODES}"))]
+    Ask(AskArgs),
+    /// Put the reports of the parts of a corpus together
+    #[command(after_help = format!("{MERGE_AFTER}\n{EXIT_CODES}"))]
+    Merge(MergeArgs),
     /// Check scenario files: all errors at once, with line, column and a caret
     #[command(after_help = EXIT_CODES)]
     Check(CheckArgs),
+    /// Run scenarios and compare with what they expect
+    #[command(after_help = format!("{}\n{EXIT_CODES}", test::AFTER))]
+    Test(TestArgs),
+    /// Make a scenario to start from
+    #[command(after_help = everyday::NEW_AFTER)]
+    New(NewArgs),
+    /// Print what a shell needs to complete the arguments
+    #[command(after_help = everyday::COMPLETIONS_AFTER)]
+    Completions(CompletionsArgs),
+    /// Print the manual page, or write those of all commands
+    #[command(after_help = everyday::MAN_AFTER)]
+    Man(ManArgs),
     /// Play the same on the model and on the running kernel, and say where they first differ (root)
     #[cfg(target_os = "linux")]
     #[command(after_help = format!("{VERIFY_AFTER}\n{EXIT_CODES}"))]
@@ -93,7 +175,7 @@ pub enum Command {
 #[derive(Clone, Debug, Default, Args)]
 pub struct WorldArgs {
     /// A scenario (ends in .toml) and captures: pcap or pcapng, plain, gzip or zstd; `-` is standard
-    /// input
+    /// input; of a directory all captures in and below it
     #[arg(value_name = "SCENARIO.toml | CAPTURE")]
     pub files: Vec<PathBuf>,
 
@@ -113,9 +195,10 @@ pub struct WorldArgs {
     #[arg(long, help_heading = "Instead of a scenario")]
     pub exclude_ingress: bool,
 
-    /// Port on which frames arrive [default: the scenario's `ingress`, or its first port]
-    #[arg(long, value_name = "PORT", help_heading = "How frames arrive")]
-    pub ingress: Option<String>,
+    /// Port on which frames arrive [default: the scenario's `ingress`, or its first port]. With files, and
+    /// several times: captures that were taken at several ports, merged by time
+    #[arg(long, value_name = "PORT | PORT=FILE", help_heading = "How frames arrive")]
+    pub ingress: Vec<String>,
 
     /// When frames arrive: at the capture's timestamps, or back to back in polls of 64 [default: the
     /// scenario's `timing`, or capture]
@@ -138,6 +221,16 @@ pub struct ReplayArgs {
     /// What is simulated.
     #[command(flatten)]
     pub world: WorldArgs,
+
+    /// Which frames of which captures.
+    #[command(flatten)]
+    pub corpus: CorpusArgs,
+
+    /// Write one annotated pcapng of all arrivals and deliveries, an interface for each port, with verdict,
+    /// queue, packet id and, where a frame was lost, a comment; `-` is standard output (the table then goes
+    /// to standard error)
+    #[arg(short, long, value_name = "FILE", help_heading = "Output")]
+    pub write: Option<PathBuf>,
 
     /// Write one capture per port into DIR: what left by it, in order. With several captures, one
     /// directory for each in DIR
@@ -174,22 +267,6 @@ pub struct ReplayArgs {
     pub threads: Option<u16>,
 }
 
-/// `xdpsim explain`.
-#[derive(Clone, Debug, Args)]
-pub struct ExplainArgs {
-    /// What is simulated.
-    #[command(flatten)]
-    pub world: WorldArgs,
-
-    /// The frame, numbered from 1 as tshark and Wireshark do
-    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
-    pub frame: u64,
-
-    /// One JSON document instead of text; errors are in it too
-    #[arg(short, long)]
-    pub json: bool,
-}
-
 /// `xdpsim check`.
 #[derive(Clone, Debug, Args)]
 pub struct CheckArgs {
@@ -200,6 +277,10 @@ pub struct CheckArgs {
     /// A JSON document with a list of `{file, line, column, message, help, severity}`
     #[arg(short, long)]
     pub json: bool,
+
+    /// Nothing about files that are fine
+    #[arg(short, long)]
+    pub quiet: bool,
 }
 
 /// `xdpsim verify`.

@@ -6,6 +6,7 @@ use serde::Serialize;
 use xdpsim_core::BuildError;
 
 use crate::capture::{CaptureError, WriteError};
+use crate::near;
 use crate::scenario::{Colour, Finding, Problems};
 
 /// The exit codes of `xdpsim`, the same for every command.
@@ -55,6 +56,21 @@ impl Message {
     }
 }
 
+impl Message {
+    /// All words for scripts.
+    pub const KINDS: [&str; 6] = ["usage", "capture", "output", "scenario", "nothing", "internal"];
+
+    /// The exit code of a command that says this.
+    #[must_use]
+    pub fn exit(&self) -> Exit {
+        match self.kind {
+            "internal" => Exit::Internal,
+            "nothing" => Exit::Nothing,
+            _ => Exit::Input,
+        }
+    }
+}
+
 /// Why a command could not do what it was asked to.
 #[derive(Clone, Debug)]
 pub enum Failure {
@@ -75,14 +91,17 @@ impl Failure {
     /// A file or stream that cannot be read or written.
     #[must_use]
     pub fn output(what: &str, error: &std::io::Error) -> Self {
-        Self::Plain(Exit::Input, Message::new("output", format!("{what}: {error}")))
+        let help = remedy(error).map(str::to_owned);
+        Self::Plain(Exit::Input, Message { help, ..Message::new("output", format!("{what}: {error}")) })
     }
 
     /// A scenario that cannot be read at all.
     #[must_use]
     pub fn unreadable(file: &str, message: &str) -> Self {
         let message = Message::new("scenario", format!("{file}: cannot read the scenario: {message}"));
-        Self::Plain(Exit::Input, Message { file: Some(file.to_owned()), ..message })
+        let new = || "a scenario is a TOML file: `xdpsim new FILE` makes one to start from".to_owned();
+        let help = Some(near::did_you_mean(file).unwrap_or_else(new));
+        Self::Plain(Exit::Input, Message { file: Some(file.to_owned()), help, ..message })
     }
 
     /// A scenario made of flags that cannot be built.
@@ -94,9 +113,14 @@ impl Failure {
     /// A fault of the simulator.
     #[must_use]
     pub fn internal(what: impl Into<String>) -> Self {
+        Self::Plain(Exit::Internal, Self::internal_message(what))
+    }
+
+    /// What is said about a fault of the simulator.
+    #[must_use]
+    pub fn internal_message(what: impl Into<String>) -> Message {
         let help = "this is a fault of xdpsim, please report it with the scenario and the capture";
-        let message = Message { help: Some(help.to_owned()), ..Message::new("internal", what) };
-        Self::Plain(Exit::Internal, message)
+        Message { help: Some(help.to_owned()), ..Message::new("internal", what) }
     }
 
     /// No frames.
@@ -152,6 +176,7 @@ impl From<&CaptureError> for Message {
             CaptureError::Open { file, .. }
             | CaptureError::NotACapture { file, .. }
             | CaptureError::Link { file, .. } => (file, None, None),
+            CaptureError::NoPort { file, packet, .. } => (file, Some(*packet), None),
             CaptureError::Read { file, packet, offset, .. }
             | CaptureError::Broken { file, packet, offset, .. } => (file, Some(*packet), Some(*offset)),
         };
@@ -168,8 +193,26 @@ impl From<CaptureError> for Failure {
 
 impl From<WriteError> for Failure {
     fn from(error: WriteError) -> Self {
-        Self::Plain(Exit::Input, Message::new("output", with_causes(&error)))
+        let cause = std::error::Error::source(&error).and_then(|cause| cause.downcast_ref());
+        let help = cause.and_then(remedy).map(str::to_owned);
+        Self::Plain(Exit::Input, Message { help, ..Message::new("output", with_causes(&error)) })
     }
+}
+
+/// What to do about a file that cannot be written.
+fn remedy(error: &std::io::Error) -> Option<&'static str> {
+    use std::io::ErrorKind;
+    Some(match error.kind() {
+        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
+            "write to a place where you may: your own directory, or /tmp"
+        }
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "make room there, or write to another disk",
+        ErrorKind::NotFound => "make the directory first, or correct its name",
+        ErrorKind::NotADirectory => "a part of the path is a file: name a directory there",
+        ErrorKind::IsADirectory => "name a file in that directory",
+        ErrorKind::AlreadyExists => "name a directory: this is a file",
+        _ => return None,
+    })
 }
 
 /// The message of an error and of those behind it, on one line.

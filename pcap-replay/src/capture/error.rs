@@ -5,6 +5,10 @@
 use std::io;
 
 use super::link::LinkType;
+use crate::near;
+
+/// What a file without a byte looks like.
+pub(super) const EMPTY: &str = "an empty file";
 
 /// Why a capture can't be read, or not further.
 ///
@@ -48,6 +52,16 @@ pub enum CaptureError {
         /// Its link type.
         link: LinkType,
     },
+    /// A packet was captured on an interface that stands for no port.
+    #[error("{file}: packet {packet} (frame.number in tshark): {interface} stands for no port")]
+    NoPort {
+        /// The file.
+        file: String,
+        /// The packet.
+        packet: u64,
+        /// The interface, with its name.
+        interface: String,
+    },
     /// A break in the file: what comes before was delivered.
     #[error("{file}: packet {packet} (frame.number in tshark), byte offset {offset}: {what}")]
     Broken {
@@ -67,8 +81,14 @@ impl CaptureError {
     #[must_use]
     pub fn help(&self) -> Option<String> {
         match self {
+            Self::NotACapture { found, .. } if found == EMPTY => {
+                Some("was the capture stopped before it wrote? `tcpdump -U` writes each packet at once".into())
+            }
             Self::NotACapture { .. } | Self::Broken { what: Break::Version { .. }, .. } => {
                 Some("Wireshark's `editcap` converts most other formats: editcap -F pcapng IN OUT".into())
+            }
+            Self::NoPort { .. } => {
+                Some("say for which: `--interface INTERFACE=PORT`; `tshark -r FILE -T fields -e frame.interface_name` shows the names".into())
             }
             Self::Broken { what: Break::NotEthernet { .. }, .. } => {
                 Some("keep only the Ethernet frames: tshark -r IN -Y eth -w OUT".into())
@@ -77,6 +97,21 @@ impl CaptureError {
                 "the {count} packets before it are good; `editcap -r {file} OUT 1-{count}` keeps just them",
                 count = packet - 1
             )),
+            Self::Open { file, source } if source.kind() == io::ErrorKind::NotFound => {
+                Some(near::did_you_mean(file).unwrap_or_else(|| "look at the directory and the name".into()))
+            }
+            Self::Open { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
+                Some("captures by root often belong to root: sudo chown $USER FILE".into())
+            }
+            Self::Read { packet: packet @ 2.., source, .. }
+                if source.kind() == io::ErrorKind::UnexpectedEof =>
+            {
+                let count = packet - 1;
+                Some(format!("the file was cut off: copy it again; the {count} packets before are good"))
+            }
+            Self::Link { .. } => {
+                Some("capture on an Ethernet port, or keep the Ethernet frames: tshark -r IN -Y eth -w OUT".into())
+            }
             _ => None,
         }
     }

@@ -95,7 +95,7 @@ fn found(head: &[u8]) -> String {
         return (*name).into();
     }
     match head {
-        [] => "an empty file".into(),
+        [] => super::error::EMPTY.into(),
         text if text.iter().all(|byte| matches!(byte, b' '..=b'~' | b'\t' | b'\n' | b'\r')) => {
             format!("text: {:?}", String::from_utf8_lossy(text))
         }

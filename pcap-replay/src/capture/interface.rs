@@ -25,7 +25,7 @@ pub struct Interface {
 
 impl Interface {
     /// For messages: its number in its section and its name, if any.
-    pub(super) fn label(&self, number: u32) -> String {
+    pub(crate) fn label(&self, number: u32) -> String {
         match &self.name {
             Some(name) => format!("interface {number} ({name})"),
             None => format!("interface {number}"),

@@ -43,6 +43,7 @@ mod section;
 mod source;
 pub mod synth;
 mod table;
+mod walk;
 mod warm;
 mod writer;
 mod zstd;
@@ -54,6 +55,7 @@ pub use link::LinkType;
 pub use memory::MemoryCapture;
 pub use reader::{CaptureReader, Fill, Progress, ReadOptions, Truncated};
 pub use table::{FrameIndex, FrameTable};
+pub use walk::{ENDINGS, captures_in};
 pub use writer::{CaptureWriter, Format, WriteError, WriteOptions};
 
 /// Longest frame that a capture may hold, in bytes: libpcap's and Wireshark's bound for Ethernet.

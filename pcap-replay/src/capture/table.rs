@@ -102,6 +102,13 @@ impl FrameIndex {
         FrameNo(self.first.0 + self.frames.len() as u64)
     }
 
+    /// Forgets all frames but the first `len`.
+    fn truncate(&mut self, len: usize) {
+        self.frames.truncate(len);
+        self.stamps.truncate(len);
+        self.interfaces.truncate(len);
+    }
+
     /// Adds frames that follow each other; as [`FrameIndex::push`].
     pub(super) fn extend(&mut self, frames: &[Desc], stamps: &[Nanos]) {
         self.frames.extend_from_slice(frames);
@@ -186,6 +193,52 @@ impl FrameTable {
     #[must_use]
     pub fn batch<'a>(&'a self, ingress: Ingress<'a>) -> Batch<'a> {
         self.index.batch(&self.bytes[..self.used], ingress)
+    }
+
+    /// The stamps of the frames.
+    #[must_use]
+    pub fn stamps(&self) -> &[Nanos] {
+        &self.index.stamps
+    }
+
+    /// The bytes of frame `index` of the table.
+    #[must_use]
+    pub fn frame(&self, index: usize) -> &[u8] {
+        let desc = self.index.frames[index];
+        &self.bytes[desc.off as usize..desc.off as usize + desc.len as usize]
+    }
+
+    /// Bytes of the buffer that are in use.
+    #[must_use]
+    pub fn used_bytes(&self) -> usize {
+        self.used
+    }
+
+    /// Forgets all frames but the first `len`.
+    pub fn truncate(&mut self, len: usize) {
+        self.index.truncate(len);
+    }
+
+    /// All frames come later by `span`.
+    pub fn delay(&mut self, span: Nanos) {
+        self.index.stamps.iter_mut().for_each(|stamp| *stamp = stamp.after(span));
+    }
+
+    /// Empties the table for frames that are not read into it but appended; `first` is the number of the
+    /// first.
+    pub fn clear(&mut self, first: FrameNo) {
+        self.restart(first, &[]);
+    }
+
+    /// Appends a copy of a frame.
+    pub fn append(&mut self, bytes: &[u8], stamp: Nanos) {
+        let (from, end) = (self.used, self.used + bytes.len());
+        if self.bytes.len() < end {
+            self.bytes.resize(end, 0);
+        }
+        self.bytes[from..end].copy_from_slice(bytes);
+        self.used = end;
+        self.index.push(from, bytes.len() as u32, stamp);
     }
 
     /// Empties the table; the bytes begin with what the last fill left over.

@@ -28,7 +28,8 @@ pub(super) fn run(args: &CheckArgs) -> Result<Exit, Failure> {
             }
             _ => outcome.render(super::colour()),
         });
-        if !args.json {
+        let unsaid = args.json || (args.quiet && outcome.is_fine());
+        if !unsaid {
             stdout::print(&verdict(path, outcome))?;
         }
     }

@@ -1,20 +1,22 @@
-//! `xdpsim explain`: the way of one frame, found by replaying the capture up to its end.
+//! `xdpsim explain --frame`: the way of one frame, found by replaying the capture up to its end.
 
 use xdpsim_core::story::Step;
 use xdpsim_core::{FrameNo, Stamp, StoryBook};
 
+use super::feeds::Taking;
+use super::paths;
 use super::progress::Bar;
-use super::world::{self, Capture, World};
-use crate::capture::ReadOptions;
+use super::world::{self, World};
 use crate::cli::ExplainArgs;
 use crate::exit::{Exit, Failure, Message};
 use crate::explain::{Names, Story, Subject, document, render};
 use crate::output::columns::counted;
 use crate::output::stdout;
-use crate::runner::{self, Finished, RunProgress, Settings};
+use crate::runner::{self, Finished, RunProgress, Settings, Source};
 
 /// Runs the command.
 pub(super) fn run(args: &ExplainArgs) -> Result<Exit, Failure> {
+    let Some(frame) = args.frame else { return paths::run(args) };
     let world = world::load(&args.world)?;
     stdout::complain(&world.warnings);
     let [capture] = world.captures.as_slice() else {
@@ -23,18 +25,29 @@ pub(super) fn run(args: &ExplainArgs) -> Result<Exit, Failure> {
             "name the one capture that the frame is in",
         ));
     };
-    let (steps, finished) = follow(args, &world, capture)?;
+    let feed = Taking::all(&world).feed(std::slice::from_ref(capture))?;
+    let subject = Subject { capture: capture.name(), frame, title: world.title.clone() };
+    tell(&world, feed, &subject, args.json)
+}
+
+/// Replays a capture and tells the story of one frame of it.
+pub(super) fn tell(
+    world: &World,
+    mut source: impl Source,
+    subject: &Subject,
+    json: bool,
+) -> Result<Exit, Failure> {
+    let (steps, finished) = follow(world, &mut source, &subject.capture, FrameNo(subject.frame - 1))?;
     let story = Story::new(&steps);
-    let subject = Subject { capture: capture.name(), frame: args.frame, title: world.title.clone() };
     if story.is_empty() {
-        return Err(not_there(&subject, finished));
+        return Err(not_there(subject, finished));
     }
     // Behind a break the frame may have had company; what is told is what the readable part caused.
     let errors: Vec<Message> = finished.stopped.iter().map(Message::from).collect();
     let names = Names::new(&world.plan);
-    match args.json {
-        true => stdout::print(&document(names, &subject, &story, &errors))?,
-        false => stdout::print(&render(names, &subject, &story))?,
+    match json {
+        true => stdout::print(&document(names, subject, &story, &errors))?,
+        false => stdout::print(&render(names, subject, &story))?,
     }
     for message in &errors {
         stdout::complain(&Failure::Plain(Exit::Input, message.clone()).render(super::colour()));
@@ -44,14 +57,13 @@ pub(super) fn run(args: &ExplainArgs) -> Result<Exit, Failure> {
 
 /// Replays the whole capture: what comes later can still wake, or purge, a frame.
 fn follow(
-    args: &ExplainArgs,
     world: &World,
-    capture: &Capture,
+    source: &mut impl Source,
+    file: &str,
+    frame: FrameNo,
 ) -> Result<(Vec<(Stamp, Step)>, Finished), Failure> {
-    let options = ReadOptions { truncated: world.truncated, ..ReadOptions::default() };
-    let mut reader = capture.open(&options)?;
-    let bar = Bar::new(true, reader.file());
-    let only = Some(FrameNo(args.frame - 1));
+    let bar = Bar::new(true, file);
+    let only = Some(frame);
     let mut steps = Vec::new();
     let make_sink = move |_: usize| StoryBook { only, ..StoryBook::default() };
     let mut collect = |books: Vec<StoryBook>, progress: RunProgress| -> Result<(), Failure> {
@@ -61,7 +73,7 @@ fn follow(
         Ok(())
     };
     let settings = Settings { timing: world.timing, ..Settings::default() };
-    let finished = runner::run(&world.plan, world.ingress, &mut reader, &settings, &make_sink, &mut collect)?;
+    let finished = runner::run(&world.plan, world.ingress, source, &settings, &make_sink, &mut collect)?;
     Ok((steps, finished))
 }
 

@@ -11,31 +11,29 @@ use crate::cli::ReplayArgs;
 use crate::exit::Failure;
 use crate::output::captures::CapturesOptions;
 
-/// The outputs of each capture in order; none if no captures are asked for.
+/// The outputs of each of these captures in order; none if no captures are asked for.
 ///
 /// # Errors
 /// If a file would be read and written.
-pub(super) fn plan(args: &ReplayArgs, world: &World) -> Result<Vec<Option<CapturesOptions>>, Failure> {
-    let inputs: Vec<PathBuf> = world.captures.iter().filter_map(input).collect();
-    if let Some(events) = &args.events {
-        refuse_input(&inputs, events)?;
+pub(super) fn plan(
+    args: &ReplayArgs,
+    world: &World,
+    captures: &[Capture],
+) -> Result<Vec<Option<CapturesOptions>>, Failure> {
+    let files = world.captures.iter().flat_map(Capture::files);
+    let inputs: Vec<PathBuf> = files.filter_map(|path| path.canonicalize().ok()).collect();
+    for file in [&args.events, &args.write].into_iter().flatten() {
+        refuse_input(&inputs, file)?;
     }
-    let Some(dir) = &args.out else { return Ok(vec![None; world.captures.len()]) };
+    let Some(dir) = &args.out else { return Ok(vec![None; captures.len()]) };
     let options = |dir| CapturesOptions { dir, format: args.format, stamp: args.stamp };
-    let outs: Vec<CapturesOptions> = directories(dir, &world.captures).into_iter().map(options).collect();
+    let outs: Vec<CapturesOptions> = directories(dir, captures).into_iter().map(options).collect();
     for out in &outs {
         for (_, port) in world.plan.ports() {
             refuse_input(&inputs, &out.file(&port.name))?;
         }
     }
     Ok(outs.into_iter().map(Some).collect())
-}
-
-fn input(capture: &Capture) -> Option<PathBuf> {
-    match capture {
-        Capture::File(path) => path.canonicalize().ok(),
-        Capture::BuiltIn => None,
-    }
 }
 
 fn refuse_input(inputs: &[PathBuf], output: &Path) -> Result<(), Failure> {

@@ -5,11 +5,11 @@
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
-use xdpsim_core::netdev::Kind;
 use xdpsim_core::{DevId, KernelVersion, Plan, Scenario, Timing};
 
+use super::ingress;
 use crate::builtin;
-use crate::capture::{CaptureError, CaptureReader, ReadOptions, Truncated};
+use crate::capture::{CaptureError, CaptureReader, ENDINGS, ReadOptions, Truncated, captures_in};
 use crate::cli::{TimingArg, TruncatedArg, WorldArgs};
 use crate::exit::Failure;
 use crate::output::columns::counted;
@@ -33,9 +33,12 @@ pub(super) struct World {
 }
 
 /// Where frames come from.
+#[derive(Clone)]
 pub(super) enum Capture {
     BuiltIn,
     File(PathBuf),
+    /// Taken at several ports, to be merged by time.
+    Together(Vec<(DevId, PathBuf)>),
 }
 
 impl Capture {
@@ -43,24 +46,47 @@ impl Capture {
     pub fn name(&self) -> String {
         match self {
             Self::BuiltIn => builtin::NAME.to_owned(),
-            Self::File(path) if path == Path::new("-") => "standard input".to_owned(),
-            Self::File(path) => path.display().to_string(),
+            Self::File(path) => file_name(path),
+            Self::Together(files) => {
+                let names: Vec<String> = files.iter().map(|(_, path)| file_name(path)).collect();
+                names.join(" + ")
+            }
         }
+    }
+
+    /// The files that it reads.
+    pub fn files(&self) -> impl Iterator<Item = &Path> {
+        let (one, several) = match self {
+            Self::BuiltIn => (None, [].as_slice()),
+            Self::File(path) => (Some(path.as_path()), [].as_slice()),
+            Self::Together(files) => (None, files.as_slice()),
+        };
+        one.into_iter().chain(several.iter().map(|(_, path)| path.as_path()))
     }
 
     pub fn open(&self, options: &ReadOptions) -> Result<CaptureReader, CaptureError> {
         match self {
             Self::BuiltIn => builtin::open(options),
             Self::File(path) => CaptureReader::open(path, options),
+            Self::Together(_) => {
+                let source = std::io::Error::other(
+                    "captures of several ports cannot be merged here, only by `replay` and `explain`",
+                );
+                Err(CaptureError::Open { file: self.name(), source })
+            }
         }
     }
+}
+
+fn file_name(path: &Path) -> String {
+    if path == Path::new("-") { "standard input".to_owned() } else { path.display().to_string() }
 }
 
 impl World {
     /// The command that tells the story of a frame, as it would have to be typed.
     pub fn explain(&self, args: &WorldArgs, capture: usize, frame: u64) -> String {
         let mut words = vec!["xdpsim".to_owned(), "explain".to_owned()];
-        words.extend(sort_files(args).0.iter().map(|path| path.display().to_string()));
+        words.extend(scenarios(args).map(|path| path.display().to_string()));
         if let Some(Capture::File(path)) = self.captures.get(capture) {
             words.push(path.display().to_string());
         }
@@ -76,11 +102,12 @@ fn again(args: &WorldArgs) -> Vec<String> {
     let name = |value: Option<clap::builder::PossibleValue>| value.map(|value| value.get_name().to_owned());
     let timing = name(args.timing.as_ref().and_then(TimingArg::to_possible_value));
     let truncated = name(args.truncated.as_ref().and_then(TruncatedArg::to_possible_value));
+    let ingress: Vec<String> = args.ingress.iter().map(|ingress| format!("--ingress {ingress}")).collect();
     let words = [
         value(args.ports.map(|ports| ports.to_string()).as_deref(), "ports"),
         args.broadcast.then(|| "--broadcast".to_owned()),
         args.exclude_ingress.then(|| "--exclude-ingress".to_owned()),
-        value(args.ingress.as_deref(), "ingress"),
+        (!ingress.is_empty()).then(|| ingress.join(" ")),
         value(timing.as_deref(), "timing"),
         value(truncated.as_deref(), "truncated"),
         value(args.kernel.map(|kernel| kernel.to_string()).as_deref(), "kernel"),
@@ -97,7 +124,14 @@ enum Ports {
 
 /// Reads the scenario, resolves names, builds the plan.
 pub(super) fn load(args: &WorldArgs) -> Result<World, Failure> {
-    let (scenarios, captures) = sort_files(args);
+    load_seeded(args, None)
+}
+
+/// The same with another seed than the scenario's.
+pub(super) fn load_seeded(args: &WorldArgs, seed: Option<u64>) -> Result<World, Failure> {
+    let scenarios: Vec<PathBuf> = scenarios(args).cloned().collect();
+    let captures = captures(args)?;
+    let lanes = has_lanes(args);
     let ports = choose_ports(args, &scenarios, &captures)?;
     let is_example = matches!(ports, Ports::BuiltIn) && captures.is_empty();
     let mut loaded = match &ports {
@@ -108,15 +142,28 @@ pub(super) fn load(args: &WorldArgs) -> Result<World, Failure> {
     if let Some(kernel) = args.kernel {
         loaded.scenario.profile.kernel = kernel;
     }
+    if let Some(seed) = seed {
+        loaded.scenario.seed = seed;
+    }
     let plan = loaded.plan()?;
-    let ingress = ingress(&plan, args.ingress.as_deref().or(loaded.replay.ingress.as_deref()))?;
+    let lanes = if lanes { ingress::lanes(&plan, &args.ingress, &captures)? } else { Vec::new() };
+    let ingress = match lanes.first() {
+        Some((first, _)) => *first,
+        None => ingress::one(&plan, args.ingress.first().or(loaded.replay.ingress.as_ref()))?,
+    };
     let timing = timing(args, &loaded.replay);
+    let from: Vec<DevId> = if lanes.is_empty() { vec![ingress] } else { ingress::ports(&lanes) };
+    let captures = match captures {
+        _ if !lanes.is_empty() => vec![Capture::Together(lanes)],
+        none if none.is_empty() => own_captures(&ports, &loaded.replay),
+        some => some,
+    };
     Ok(World {
         ingress,
         timing,
         truncated: truncated(args, &loaded.replay),
-        captures: if captures.is_empty() { vec![Capture::BuiltIn] } else { captures },
-        title: title(&loaded, &plan, ingress, timing),
+        captures,
+        title: title(&loaded, &plan, &from, timing),
         warnings: loaded.warnings(),
         change_lines: loaded.change_lines(),
         is_example,
@@ -124,23 +171,63 @@ pub(super) fn load(args: &WorldArgs) -> Result<World, Failure> {
     })
 }
 
-/// What ends in .toml is a scenario, all else a capture.
-fn sort_files(args: &WorldArgs) -> (Vec<PathBuf>, Vec<Capture>) {
-    let is_scenario = |path: &&PathBuf| path.extension().is_some_and(|ending| ending == "toml");
-    let scenarios = args.files.iter().filter(is_scenario).cloned().collect();
-    let captures = args.files.iter().filter(|path| !is_scenario(path)).chain(&args.read);
-    (scenarios, captures.cloned().map(Capture::File).collect())
+/// Without captures on the command line: those that the scenario names, or made-up frames.
+fn own_captures(ports: &Ports, replay: &ReplaySection) -> Vec<Capture> {
+    match ports {
+        Ports::File(scenario) if !replay.captures.is_empty() => {
+            let folder = scenario.parent().unwrap_or(Path::new(""));
+            replay.captures.iter().map(|file| Capture::File(folder.join(file))).collect()
+        }
+        _ => vec![Capture::BuiltIn],
+    }
+}
+
+fn is_scenario(path: &Path) -> bool {
+    path.extension().is_some_and(|ending| ending == "toml")
+}
+
+/// Of the files: what ends in .toml is a scenario.
+fn scenarios(args: &WorldArgs) -> impl Iterator<Item = &PathBuf> {
+    args.files.iter().filter(|path| is_scenario(path))
+}
+
+/// All else is a capture, or a directory of them.
+fn captures(args: &WorldArgs) -> Result<Vec<Capture>, Failure> {
+    let mut captures = Vec::new();
+    for path in args.files.iter().filter(|path| !is_scenario(path)).chain(&args.read) {
+        if path.is_dir() {
+            let listed = captures_in(path)
+                .map_err(|error| Failure::usage(error.to_string(), "name captures that can be read"))?;
+            if listed.is_empty() {
+                let known = ENDINGS.map(|ending| format!(".{ending}")).join(", ");
+                return Err(Failure::nothing(
+                    format!("{}: no capture in this directory", path.display()),
+                    format!("captures in a directory end in {known}, also with .gz or .zst behind it"),
+                ));
+            }
+            captures.extend(listed.into_iter().map(Capture::File));
+        } else {
+            captures.push(Capture::File(path.clone()));
+        }
+    }
+    Ok(captures)
+}
+
+/// Are there captures of several ports? A port's name may have a `=`, but it is no file then.
+fn has_lanes(args: &WorldArgs) -> bool {
+    args.ingress.len() > 1 || args.ingress.iter().any(|ingress| ingress.contains('='))
 }
 
 fn choose_ports(args: &WorldArgs, scenarios: &[PathBuf], captures: &[Capture]) -> Result<Ports, Failure> {
     let flags = args.ports.is_some() || args.broadcast || args.exclude_ingress;
-    let twice =
-        captures.iter().filter(|capture| matches!(capture, Capture::File(path) if path == Path::new("-")));
-    if twice.count() > 1 {
+    let lanes =
+        args.ingress.iter().filter_map(|ingress| ingress.split_once('=')).map(|(_, file)| Path::new(file));
+    let files = captures.iter().flat_map(Capture::files).chain(lanes);
+    if files.filter(|path| *path == Path::new("-")).count() > 1 {
         return Err(Failure::usage("standard input (`-`) is there twice", "it can be read once"));
     }
     match scenarios {
-        [] if flags || !captures.is_empty() => Ok(Ports::Flags),
+        [] if flags || !captures.is_empty() || has_lanes(args) => Ok(Ports::Flags),
         [] => Ok(Ports::BuiltIn),
         [one] if flags => Err(Failure::usage(
             format!(
@@ -199,14 +286,28 @@ fn from_file(path: &Path) -> Result<Loaded, Failure> {
 fn from_flags(args: &WorldArgs) -> Result<Loaded, Failure> {
     let defaults = CommonCase::default();
     let ports = args.ports.unwrap_or(defaults.ports);
-    let ingress = match args.ingress.as_deref() {
-        None => defaults.ingress,
-        Some(name) => name.parse().map_err(|_| no_port(name, (1..=ports).map(|port| port.to_string())))?,
+    let number = |ingress: &String| {
+        let name = ingress.split_once('=').map_or(ingress.as_str(), |(port, _)| port);
+        name.parse().map_err(|_| ingress::no_port(name, (1..=ports).map(|port| port.to_string())))
     };
+    let ingress = args.ingress.first().map_or(Ok(defaults.ingress), number)?;
+    if args.ingress.len() > 1 && !args.broadcast {
+        return Err(Failure::usage(
+            "frames that arrive on several ports need a scenario or `--broadcast`",
+            "without either, frames go to the port after the one ingress",
+        ));
+    }
     let case =
         CommonCase { ports, ingress, broadcast: args.broadcast, exclude_ingress: args.exclude_ingress };
-    let (scenario, replay) = scenario::from_flags(&case)
+    let (mut scenario, replay) = scenario::from_flags(&case)
         .map_err(|error| Failure::usage(error.to_string(), "`xdpsim replay --help` has examples"))?;
+    let program = scenario.ports.iter().find_map(|port| port.xdp.clone());
+    for other in args.ingress.iter().skip(1) {
+        let other: u32 = number(other)?;
+        if let Some(port) = scenario.ports.get_mut(other.wrapping_sub(1) as usize) {
+            port.xdp.clone_from(&program);
+        }
+    }
     let ports = counted(u64::from(ports), "ideal port", "ideal ports");
     let to = match (args.broadcast, args.exclude_ingress) {
         (false, _) => "redirect to the next one",
@@ -214,37 +315,6 @@ fn from_flags(args: &WorldArgs) -> Result<Loaded, Failure> {
         (true, true) => "broadcast to all but the ingress",
     };
     Ok(Loaded { scenario, replay, name: format!("{ports}, {to}"), parsed: None })
-}
-
-/// The port on which frames arrive.
-fn ingress(plan: &Plan, name: Option<&str>) -> Result<DevId, Failure> {
-    let names =
-        || plan.ports().filter(|(_, port)| port.kind != Kind::Upper).map(|(_, port)| port.name.clone());
-    let Some(name) = name else {
-        // The scenario's reader has made sure that there is a port.
-        return plan.ports().next().map(|(dev, _)| dev).ok_or_else(|| no_port("", names()));
-    };
-    let dev = plan.port(name).ok_or_else(|| no_port(name, names()))?;
-    if plan.device(dev).kind == Kind::Upper {
-        return Err(Failure::usage(
-            format!("`--ingress {name}`: frames cannot arrive on a port of kind `upper`"),
-            format!("ports that receive: {}", listed(names())),
-        ));
-    }
-    Ok(dev)
-}
-
-fn no_port(name: &str, names: impl Iterator<Item = String>) -> Failure {
-    Failure::usage(format!("`--ingress {name}`: there is no such port"), format!("ports: {}", listed(names)))
-}
-
-/// Names for a message, not more than fit a line.
-fn listed(mut names: impl Iterator<Item = String>) -> String {
-    const SHOWN: usize = 10;
-    let shown: Vec<String> = names.by_ref().take(SHOWN).collect();
-    let more = names.count();
-    let rest = if more > 0 { format!(" and {more} more") } else { String::new() };
-    format!("{}{rest}", shown.join(", "))
 }
 
 fn timing(args: &WorldArgs, replay: &ReplaySection) -> Timing {
@@ -265,11 +335,12 @@ fn truncated(args: &WorldArgs, replay: &ReplaySection) -> Truncated {
     }
 }
 
-fn title(loaded: &Loaded, plan: &Plan, ingress: DevId, timing: Timing) -> String {
+fn title(loaded: &Loaded, plan: &Plan, from: &[DevId], timing: Timing) -> String {
     let timing = match timing {
         Timing::Capture => "at the capture's times",
         Timing::Asap => "back to back",
     };
     let kernel: KernelVersion = loaded.scenario.profile.kernel;
-    format!("{}: frames arrive on {} {timing}, kernel {kernel}", loaded.name, plan.device(ingress).name)
+    let ports: Vec<&str> = from.iter().map(|&port| plan.device(port).name.as_str()).collect();
+    format!("{}: frames arrive on {} {timing}, kernel {kernel}", loaded.name, ports.join(", "))
 }

@@ -9,7 +9,7 @@ const LINES_MAX: usize = 400;
 
 /// Lines being collected.
 #[derive(Debug, Default)]
-pub(super) struct Lines {
+pub(crate) struct Lines {
     list: Vec<(String, String)>,
     dropped: usize,
 }

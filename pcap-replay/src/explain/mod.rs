@@ -11,6 +11,7 @@ mod tree;
 mod words;
 
 pub use json::document;
+pub(crate) use lines::Lines;
 pub use names::Names;
 pub use text::render;
 pub use tree::{Copy, CopyKind, End, EntryRun, Happened, Story, Visit, Xmit};

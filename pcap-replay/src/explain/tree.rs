@@ -68,7 +68,7 @@ pub enum Happened {
 }
 
 /// What a copy is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum CopyKind {
     /// The frame itself.
     Original,
@@ -294,13 +294,7 @@ impl Builder {
     fn end(&mut self, end: End) {
         match (end.fate.step(), end.egress) {
             (PipelineStep::Flush | PipelineStep::Driver, Some(dev)) => self.end_copy(dev, end),
-            _ if end.fate == Fate::HopLimit => {
-                let in_ring = |copy: &&mut Copy| copy.hop.is_some() && copy.is_open();
-                match self.story.copies.iter_mut().find(in_ring) {
-                    Some(copy) => copy.end = Some(end),
-                    None => self.story.end = Some(end),
-                }
-            }
+            _ if end.fate == Fate::HopLimit => self.end_hops(end),
             _ => self.end_visit(end),
         }
     }
@@ -331,6 +325,24 @@ impl Builder {
         };
         if let Some(copy) = found {
             copy.end = Some(end);
+            return;
+        }
+        let guessed =
+            |copy: &&mut Copy| copy.dev == dev && copy.end.is_some_and(|end| end.fate == Fate::HopLimit);
+        if let Some(copy) = self.story.copies.iter_mut().find(guessed)
+            && let Some(hops) = copy.end.replace(end)
+        {
+            self.end_hops(hops);
+        }
+    }
+
+    /// A hop limit names no port, so this is a guess among the copies in rings; one that is delivered after
+    /// all gives it back.
+    fn end_hops(&mut self, end: End) {
+        let in_ring = |copy: &&mut Copy| copy.hop.is_some() && copy.is_open();
+        match self.story.copies.iter_mut().find(in_ring) {
+            Some(copy) => copy.end = Some(end),
+            None => self.story.end = Some(end),
         }
     }
 }

@@ -4,9 +4,9 @@
 //! raises it.
 
 use serde::Serialize;
-use xdpsim_core::ChangeFailed;
 
 use super::ports::PortRow;
+use super::results::{Part, Results};
 use super::totals::{CaptureDone, Totals};
 use crate::exit::Message;
 
@@ -16,6 +16,9 @@ pub const SCHEMA: u32 = 1;
 #[derive(Serialize)]
 struct Document<'a> {
     schema: u32,
+    scenario: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    partition: Option<Partition>,
     arrivals: u64,
     arrival_bytes: u64,
     clones: u64,
@@ -27,6 +30,16 @@ struct Document<'a> {
     changes_left: usize,
     captures: Vec<Capture<'a>>,
     errors: &'a [Message],
+}
+
+/// Which part of a corpus the report is of.
+#[derive(Serialize)]
+struct Partition {
+    /// From 1.
+    part: u32,
+    of: u32,
+    /// Captures of the whole corpus.
+    captures: usize,
 }
 
 /// How frames ended.
@@ -88,15 +101,13 @@ struct Capture<'a> {
 
 /// The document of a replay.
 #[must_use]
-pub fn replay(
-    totals: &Totals,
-    ports: &[PortRow],
-    changes_failed: &[ChangeFailed],
-    changes_left: usize,
-    errors: &[Message],
-) -> String {
+pub fn replay(results: &Results) -> String {
+    let Results { totals, ports, .. } = results;
+    let errors = results.errors();
     let document = Document {
         schema: SCHEMA,
+        scenario: &results.about,
+        partition: results.part.map(partition),
         arrivals: totals.arrivals,
         arrival_bytes: totals.arrival_bytes,
         clones: totals.clones,
@@ -104,13 +115,14 @@ pub fn replay(
         fates: fates(totals),
         skipped: skipped(totals),
         ports: ports.iter().map(port).collect(),
-        changes_failed: changes_failed
+        changes_failed: results
+            .changes_failed
             .iter()
-            .map(|failed| FailedChange { index: failed.index, errno: failed.errno.name() })
+            .map(|&(index, errno)| FailedChange { index, errno: errno.name() })
             .collect(),
-        changes_left,
+        changes_left: results.changes_left,
         captures: totals.captures.iter().map(capture).collect(),
-        errors,
+        errors: &errors,
     };
     pretty(&document)
 }
@@ -131,6 +143,10 @@ pub fn failure(errors: &[Message]) -> String {
 pub fn pretty(document: &impl Serialize) -> String {
     // Strings, numbers and lists only: this cannot fail.
     serde_json::to_string_pretty(document).map(|text| text + "\n").unwrap_or_default()
+}
+
+fn partition(part: Part) -> Partition {
+    Partition { part: part.partition.part(), of: part.partition.of(), captures: part.captures }
 }
 
 fn fates(totals: &Totals) -> Vec<FateRow<'_>> {

@@ -34,23 +34,46 @@ pub struct PortRow {
     pub skipped: u64,
 }
 
+/// How a device is called that the scenario does not name: the far end of a veth.
+pub const FAR_END: &str = "far end";
+
+/// All kinds.
+pub const KINDS: [&str; 5] = ["ideal", "nic", "veth", "upper", FAR_END];
+
+impl PortRow {
+    /// Adds the same port's share in another run.
+    pub fn add(&mut self, other: &Self) {
+        self.received += other.received;
+        self.received_bytes += other.received_bytes;
+        self.delivered += other.delivered;
+        self.delivered_bytes += other.delivered_bytes;
+        self.passed += other.passed;
+        self.dropped += other.dropped;
+        self.lost += other.lost;
+        self.skipped += other.skipped;
+    }
+}
+
 /// The rows of all ports in the scenario's order; devices that the scenario does not name (far ends of
-/// veths) follow if anything ended there.
+/// veths) follow, by their names, if anything ended there.
 #[must_use]
-pub fn rows(plan: &Plan, ingress: &str, totals: &Totals) -> Vec<PortRow> {
+pub fn rows(plan: &Plan, totals: &Totals) -> Vec<PortRow> {
     let mut rows: Vec<PortRow> =
         plan.ports().map(|(_, port)| empty(&port.name, port.ifindex, kind(port.kind))).collect();
     let mut places: BTreeMap<String, usize> =
         rows.iter().enumerate().map(|(place, row)| (row.name.clone(), place)).collect();
-    if let Some(&place) = places.get(ingress) {
-        (rows[place].received, rows[place].received_bytes) = (totals.arrivals, totals.arrival_bytes);
-    }
+    let scenario_ports = rows.len();
     let mut row = |name: &str, rows: &mut Vec<PortRow>| {
         *places.entry(name.to_owned()).or_insert_with(|| {
-            rows.push(empty(name, IfIndex(1), "far end"));
+            rows.push(empty(name, IfIndex(1), FAR_END));
             rows.len() - 1
         })
     };
+    for (port, &(frames, bytes)) in &totals.received {
+        let place = row(port, &mut rows);
+        rows[place].received += frames;
+        rows[place].received_bytes += bytes;
+    }
     for (port, &(frames, bytes)) in &totals.hops_by_port {
         let place = row(port, &mut rows);
         rows[place].delivered += frames;
@@ -77,6 +100,8 @@ pub fn rows(plan: &Plan, ingress: &str, totals: &Totals) -> Vec<PortRow> {
         let place = row(&key.target, &mut rows);
         rows[place].skipped += broadcasts;
     }
+    // Not as they were met, which differs between a corpus and its parts.
+    rows[scenario_ports..].sort_by(|a, b| a.name.cmp(&b.name));
     rows
 }
 

@@ -17,21 +17,21 @@ use super::totals::{Class, Ended, Totals};
 const PORTS_MAX: usize = 12;
 
 /// The whole table. `about` says in a line what was simulated; `explain` is the command that tells the
-/// story of a frame of a capture.
+/// story of a frame of a capture, if there is one.
 #[must_use]
 pub fn replay(
     about: &str,
     totals: &Totals,
     ports: &[PortRow],
-    explain: impl Fn(usize, u64) -> String,
+    explain: impl Fn(usize, u64) -> Option<String>,
 ) -> String {
     let mut out = format!("{}\n{about}\n\n", arrived(totals));
     out.push_str(&by_port(ports));
     out.push_str(&losses(totals));
     out.push_str(&left_out(totals));
     out.push_str(&sum(totals));
-    if let Some((capture, frame)) = example(totals) {
-        out.push_str(&format!("One frame's way, step by step: {}\n", explain(capture, frame)));
+    if let Some(command) = example(totals).and_then(|(capture, frame)| explain(capture, frame)) {
+        out.push_str(&format!("One frame's way, step by step: {command}\n"));
     }
     out.push_str("Rules: docs/semantics, by their IDs\n");
     out

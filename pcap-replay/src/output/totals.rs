@@ -1,12 +1,12 @@
-//! The sum over several captures, each replayed from the scenario's start.
+//! The sum over several captures.
 //!
 //! Examples are frame numbers, which mean something within one capture only: a row keeps those of the
-//! first capture that had any.
+//! first capture that had any. Frames of captures that were replayed in a row are numbered within their own.
 
 use std::collections::BTreeMap;
 
-use xdpsim_core::Fate;
 use xdpsim_core::report::{EndKey, Report, SkipKey};
+use xdpsim_core::{Fate, FrameNo};
 
 use crate::exit::Message;
 
@@ -41,6 +41,8 @@ pub struct Totals {
     pub arrivals: u64,
     /// Their bytes.
     pub arrival_bytes: u64,
+    /// The same by the port on which they arrived: frames and bytes.
+    pub received: BTreeMap<String, (u64, u64)>,
     /// Copies that broadcasts made.
     pub clones: u64,
     /// Frames that went on over a veth pair.
@@ -58,22 +60,24 @@ pub struct Totals {
 impl Totals {
     /// Adds what came of the next capture.
     pub fn add(&mut self, report: &Report, done: CaptureDone) {
-        let capture = self.captures.len();
+        self.add_run(report, vec![done], &[FrameNo(0)]);
+    }
+
+    /// Adds what came of a run over captures in a row; `firsts` are the numbers of their first frames.
+    pub fn add_run(&mut self, report: &Report, done: Vec<CaptureDone>, firsts: &[FrameNo]) {
+        let before = self.captures.len();
         self.arrivals += report.arrivals;
         self.arrival_bytes += report.arrival_bytes;
         self.clones += report.clones;
         self.hops += report.hops;
-        for (port, (frames, bytes)) in &report.hops_by_port {
-            let hops = self.hops_by_port.entry(port.clone()).or_default();
-            *hops = (hops.0 + frames, hops.1 + bytes);
+        for (port, hops) in &report.hops_by_port {
+            add(&mut self.hops_by_port, port, *hops);
         }
         for (key, tally) in &report.ends {
             let ended = self.ends.entry(key.clone()).or_default();
             if ended.examples.is_empty() {
-                ended.capture = capture;
-                ended.examples = tally.examples().iter().map(|frame| frame.0 + 1).collect();
-                // Copies of one frame that ended alike are one example.
-                ended.examples.dedup();
+                let (capture, examples) = examples(tally.examples(), firsts);
+                (ended.capture, ended.examples) = (before + capture, examples);
             }
             ended.frames += tally.frames;
             ended.bytes += tally.bytes;
@@ -81,7 +85,12 @@ impl Totals {
         for (key, broadcasts) in &report.skips {
             *self.skips.entry(key.clone()).or_default() += broadcasts;
         }
-        self.captures.push(done);
+        self.captures.extend(done);
+    }
+
+    /// Frames and bytes arrived on a port.
+    pub fn receive(&mut self, port: &str, received: (u64, u64)) {
+        add(&mut self.received, port, received);
     }
 
     /// Adds a capture that could not be replayed at all.
@@ -100,6 +109,25 @@ impl Totals {
     pub fn ended(&self) -> u64 {
         self.ends.values().map(|end| end.frames).sum()
     }
+}
+
+/// Adds frames and bytes to a port's.
+fn add(to: &mut BTreeMap<String, (u64, u64)>, port: &str, (frames, bytes): (u64, u64)) {
+    let sum = to.entry(port.to_owned()).or_default();
+    *sum = (sum.0 + frames, sum.1 + bytes);
+}
+
+/// The capture of the first example, and the numbers in it, from 1, of all that are of it.
+fn examples(all: &[FrameNo], firsts: &[FrameNo]) -> (usize, Vec<u64>) {
+    // Of captures that begin with the same number all but the last are empty.
+    let capture_of = |frame: &FrameNo| firsts.partition_point(|first| first <= frame).saturating_sub(1);
+    let capture = all.first().map_or(0, capture_of);
+    let first = firsts.get(capture).map_or(0, |first| first.0);
+    let here = all.iter().filter(|frame| capture_of(frame) == capture);
+    let mut numbers: Vec<u64> = here.map(|frame| frame.0 - first + 1).collect();
+    // Copies of one frame that ended alike are one example.
+    numbers.dedup();
+    (capture, numbers)
 }
 
 /// Four ways to end, for those who do not want forty.
@@ -152,5 +180,16 @@ mod tests {
         let ended = Ended { frames: 4, bytes: 120, capture: 1, examples: vec![4, 10] };
         assert_eq!(totals.ends[&key], ended);
         assert_eq!((totals.arrivals, totals.ended(), totals.count(Class::Passed)), (4, 4, 4));
+    }
+
+    #[test]
+    fn in_a_chain_examples_are_numbered_within_their_capture() {
+        let firsts = [0, 3, 3, 7].map(FrameNo);
+        let numbers = |frames: &[u64]| {
+            examples(&frames.iter().map(|&frame| FrameNo(frame)).collect::<Vec<_>>(), &firsts)
+        };
+        assert_eq!(numbers(&[1, 2, 3, 8]), (0, vec![2, 3]));
+        assert_eq!(numbers(&[3, 6, 7]), (2, vec![1, 4]), "the second capture is empty");
+        assert_eq!(numbers(&[9, 9]), (3, vec![3]));
     }
 }

@@ -183,8 +183,9 @@ impl<'a, S: Sink + Send, C: Source> Shared<'a, S, C> {
         let batch = C::batch(table, Ingress::One(self.ingress));
         for (i, desc) in batch.frames.iter().enumerate() {
             let bytes = &batch.bytes[desc.off as usize..desc.off as usize + desc.len as usize];
-            let queue = self.plan.queue(self.ingress, bytes, FrameNo(batch.first.0 + i as u64));
-            lists[self.plan.domain_of(self.ingress, queue)].push(Steered { index: i as u32, queue });
+            let port = batch.ingress.of(i);
+            let queue = self.plan.queue(port, bytes, FrameNo(batch.first.0 + i as u64));
+            lists[self.plan.domain_of(port, queue)].push(Steered { index: i as u32, queue });
         }
     }
 

@@ -83,7 +83,7 @@ pub(super) fn read<'a>(cx: &mut Cx<'a>, mut fields: Fields<'a>) -> Option<Change
     Some(Change { at: at?, action: action? })
 }
 
-fn read_moment(sink: &mut Sink, fields: &mut Fields<'_>) -> Option<At> {
+pub(super) fn read_moment(sink: &mut Sink, fields: &mut Fields<'_>) -> Option<At> {
     if fields.has("frame") == fields.has("time") {
         let message = format!("{} needs either `frame` or `time`", fields.what);
         let help =

@@ -58,6 +58,8 @@ impl<'a> Fields<'a> {
 
     /// The value of a key, whatever it is.
     pub(super) fn item(&mut self, key: &'static str) -> Option<Item<'a>> {
+        #[cfg(test)]
+        super::asked::note(&self.what, key);
         if !self.known.contains(&key) {
             self.known.push(key);
         }

@@ -14,6 +14,11 @@ pub(super) const MAPS: usize = 1_024;
 pub(super) const PROGRAMS: usize = 1_024;
 pub(super) const CHANGES: usize = 16_384;
 pub(super) const FAULTS: usize = 16_384;
+/// How often one `[[fault]]` may take its port down.
+pub(super) const FLAPS: u64 = 4_096;
+pub(super) const EXPECTED_FATES: usize = 4_096;
+/// Captures that a scenario names.
+pub(super) const CAPTURES: usize = 4_096;
 /// Sum of `max_entries` over all maps.
 pub(super) const CAPACITY: u32 = 1 << 20;
 /// Scripts of a program, and steps of a script.

@@ -14,12 +14,16 @@
 //! assert_eq!(problems.list()[0].help.as_deref(), Some("did you mean `mtu`?"));
 //! ```
 
+#[cfg(test)]
+mod asked;
 mod changes;
 mod check;
 mod diag;
+mod expect;
 mod faults;
 mod fields;
 mod flags;
+mod flap;
 mod limits;
 mod maps;
 mod names;
@@ -32,12 +36,13 @@ mod replay;
 mod script;
 mod snippet;
 mod source;
-mod suggest;
+pub(crate) mod suggest;
 mod units;
 mod uppers;
 
 pub use check::{CheckOutcome, check, check_source};
 pub use diag::{Colour, Finding, PROBLEMS_MAX, Problem, Problems, Severity};
+pub use expect::{Counter, Expectation, Expected, FatePattern, Frames, Key, Total};
 pub use flags::{CommonCase, FlagsError, from_flags};
 pub use parse::{MapSpans, Parsed, Spans, parse};
 pub use replay::{ReplaySection, Timing, Truncated};
@@ -45,6 +50,9 @@ pub use source::{FILE_BYTES_MAX, Position, Source, Span};
 
 /// The text of the built-in example, `examples/builtin.toml`.
 pub const BUILTIN: &str = include_str!("../../../examples/builtin.toml");
+
+/// The text of a scenario to start from, `examples/starter.toml`.
+pub const STARTER: &str = include_str!("../../../examples/starter.toml");
 
 /// The built-in example: what `xdpsim replay` runs without arguments.
 ///

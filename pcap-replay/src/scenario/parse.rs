@@ -9,6 +9,8 @@ use xdpsim_core::profile::{KernelVersion, Profile};
 use xdpsim_core::scenario::Scenario;
 
 use super::diag::{Problem, Problems, Sink};
+use super::expect::{self, Expectation};
+use super::faults::Fault;
 use super::fields::{self, Fields, Loc};
 use super::limits;
 use super::names::{self, MapHead, Names, PortHead, ProgramHead};
@@ -23,6 +25,8 @@ pub struct Parsed {
     pub scenario: Scenario,
     /// How a capture is fed into it.
     pub replay: ReplaySection,
+    /// What the author expects of a run; `None` without a section `[expect]`.
+    pub expect: Option<Vec<Expectation>>,
     /// Where things stand in the text, for those who find problems later.
     pub spans: Spans,
     /// The text and what it was warned about.
@@ -81,11 +85,11 @@ pub fn parse(source: &Source) -> Result<Parsed, Problems> {
     if cx.sink.failed() {
         return Err(cx.sink.finish(source.clone()));
     }
-    let (scenario, replay, spans) = read(&mut cx, document.get_ref());
+    let (scenario, replay, expect, spans) = read(&mut cx, document.get_ref());
     if cx.sink.failed() {
         return Err(cx.sink.finish(source.clone()));
     }
-    Ok(Parsed { scenario, replay, spans, warnings: cx.sink.finish(source.clone()) })
+    Ok(Parsed { scenario, replay, expect, spans, warnings: cx.sink.finish(source.clone()) })
 }
 
 /// A caret has no place behind a line: it goes under its last character.
@@ -98,7 +102,9 @@ fn within_line(text: &str, span: Span) -> Span {
     }
 }
 
-fn read<'a>(cx: &mut Cx<'a>, document: &'a DeTable<'a>) -> (Scenario, ReplaySection, Spans) {
+type Sections = (Scenario, ReplaySection, Option<Vec<Expectation>>, Spans);
+
+fn read<'a>(cx: &mut Cx<'a>, document: &'a DeTable<'a>) -> Sections {
     let mut top = Fields::new("the scenario", document, 0..0);
     let mut scenario = read_top(cx, &mut top);
     top.refuse(
@@ -124,7 +130,7 @@ fn read<'a>(cx: &mut Cx<'a>, document: &'a DeTable<'a>) -> (Scenario, ReplaySect
         maps: Vec::new(),
         programs: programs.iter().map(|(_, head): &(_, ProgramHead)| head.name.span.clone()).collect(),
         changes: changes.iter().map(|fields| fields.span.clone()).collect(),
-        faults: faults.iter().map(|fields| fields.span.clone()).collect(),
+        faults: Vec::new(),
     };
     let mut spans = spans;
     scenario.ports = ports.into_iter().map(|(fields, head)| ports::body(cx, fields, &head)).collect();
@@ -136,15 +142,30 @@ fn read<'a>(cx: &mut Cx<'a>, document: &'a DeTable<'a>) -> (Scenario, ReplaySect
     scenario.programs =
         programs.into_iter().filter_map(|(fields, head)| programs::body(cx, fields, &head)).collect();
     scenario.changes = changes.into_iter().filter_map(|fields| changes::read(cx, fields)).collect();
-    scenario.faults = faults.into_iter().filter_map(|fields| faults::read(cx, fields)).collect();
+    for fields in faults {
+        let span = fields.span.clone();
+        match faults::read(cx, fields) {
+            Some(Fault::Spec(fault)) => {
+                scenario.faults.push(fault);
+                spans.faults.push(span);
+            }
+            Some(Fault::Flap(changes)) => {
+                spans.changes.extend(changes.iter().map(|_| span.clone()));
+                scenario.changes.extend(changes);
+            }
+            None => {}
+        }
+    }
+    limits::check_count(&mut cx.sink, "changes", scenario.changes.len(), limits::CHANGES, None);
     let replay = replay::read(cx, &mut top, &scenario);
+    let expect = expect::read(cx, &mut top);
     top.finish(&mut cx.sink);
 
     uppers::check_cycles(&mut cx.sink, &scenario.ports, &spans.ports);
     if !cx.sink.failed() {
         owner::check(&mut cx.sink, &scenario, &spans);
     }
-    (scenario, replay, spans)
+    (scenario, replay, expect, spans)
 }
 
 fn read_top<'a>(cx: &mut Cx<'a>, top: &mut Fields<'a>) -> Scenario {

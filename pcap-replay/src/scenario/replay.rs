@@ -7,6 +7,7 @@ use xdpsim_core::scenario::{Action, Scenario};
 
 use super::diag::Problem;
 use super::fields::{Fields, Loc, Words, clip, table};
+use super::limits;
 use super::names::PortClass;
 use super::parse::Cx;
 
@@ -19,6 +20,8 @@ pub struct ReplaySection {
     pub timing: Timing,
     /// What becomes of frames that the capture cut short.
     pub truncated: Truncated,
+    /// Captures to replay where the command line names none, relative to the scenario's folder.
+    pub captures: Vec<String>,
 }
 
 /// When frames arrive.
@@ -56,6 +59,7 @@ pub(super) fn read<'a>(cx: &mut Cx<'a>, top: &mut Fields<'a>, scenario: &Scenari
         named = fields.text(&mut cx.sink, "ingress", "the name of a port");
         section.timing = fields.word(&mut cx.sink, "timing", &TIMINGS).unwrap_or_default();
         section.truncated = fields.word(&mut cx.sink, "truncated", &TRUNCATED).unwrap_or_default();
+        section.captures = captures(cx, &mut fields);
         fields.finish(&mut cx.sink);
     }
     section.ingress = named.as_ref().map(Loc::owned);
@@ -64,6 +68,18 @@ pub(super) fn read<'a>(cx: &mut Cx<'a>, top: &mut Fields<'a>, scenario: &Scenari
         check_ingress(cx, named.as_ref(), scenario);
     }
     section
+}
+
+fn captures<'a>(cx: &mut Cx<'a>, fields: &mut Fields<'a>) -> Vec<String> {
+    let wanted = "a list of captures such as [\"in.pcap\"]";
+    let files = fields.texts(&mut cx.sink, "captures", wanted).unwrap_or_default();
+    let over = files.get(limits::CAPTURES).map(|file| &file.span);
+    limits::check_count(&mut cx.sink, "captures", files.len(), limits::CAPTURES, over);
+    for file in files.iter().filter(|file| file.value.is_empty() || file.value == "-") {
+        let message = format!("`{}` in `captures` of `replay` is no file", clip(file.value));
+        cx.sink.error(|| Problem::error(message, file.span.clone(), "expected the name of a capture"));
+    }
+    files.iter().map(Loc::owned).collect()
 }
 
 fn check_ingress(cx: &mut Cx<'_>, named: Option<&Loc<&str>>, scenario: &Scenario) {

@@ -4,7 +4,7 @@
 const WORD_BYTES_MAX: usize = 64;
 
 /// The candidate that is nearest to `word`, if one is near; ignores case. The first one wins a draw.
-pub(super) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     if word.len() > WORD_BYTES_MAX {
         return None;
     }
@@ -21,7 +21,7 @@ pub(super) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a s
 
 /// The help line for a word that is none of the candidates: the nearest one, or a list of them all
 /// where that is short.
-pub(super) fn did_you_mean<'a, C>(word: &str, candidates: C) -> Option<String>
+pub(crate) fn did_you_mean<'a, C>(word: &str, candidates: C) -> Option<String>
 where
     C: IntoIterator<Item = &'a str> + Clone,
 {

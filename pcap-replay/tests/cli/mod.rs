@@ -97,3 +97,13 @@ pub fn frame(number: usize, len: usize) -> Vec<u8> {
 pub fn repository(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(name)
 }
+
+/// The JSON report of a replay, in which arrivals + clones are the sum of all fates (LAW-01).
+pub fn assert_balanced(report: &str) -> serde_json::Value {
+    let report: serde_json::Value = serde_json::from_str(report).expect("a JSON document");
+    let number = |value: &serde_json::Value| value.as_u64().expect("a number");
+    let ended: u64 =
+        report["fates"].as_array().expect("fates").iter().map(|row| number(&row["frames"])).sum();
+    assert_eq!(number(&report["arrivals"]) + number(&report["clones"]), ended);
+    report
+}
