@@ -15,6 +15,8 @@ pub const FILE: &str = "docs/deferred.toml";
 #[derive(Debug, Default)]
 pub struct Deferred {
     reasons: BTreeMap<(String, char), String>,
+    /// As they stand in the file.
+    entries: Vec<(Vec<String>, String)>,
 }
 
 impl Deferred {
@@ -42,6 +44,8 @@ impl Deferred {
             if ids.is_empty() {
                 complaints.push(format!("{FILE}: entry {} has no `ids`", index + 1));
             }
+            let named = ids.iter().filter_map(|id| id.as_str().map(str::to_owned)).collect();
+            deferred.entries.push((named, reason.to_owned()));
             for id in ids {
                 let found = id.as_str().map_or(0, |id| deferred.add(id, reason, catalogue));
                 if found == 0 {
@@ -55,6 +59,11 @@ impl Deferred {
     /// Why the clause is deferred, if it is.
     pub fn reason(&self, rule: &str, letter: char) -> Option<&str> {
         self.reasons.get(&(rule.to_owned(), letter)).map(String::as_str)
+    }
+
+    /// Ids and reason of each entry, in the file's order.
+    pub fn entries(&self) -> impl Iterator<Item = (&[String], &str)> {
+        self.entries.iter().map(|(ids, reason)| (ids.as_slice(), reason.as_str()))
     }
 
     /// How many clauses are deferred.

@@ -17,10 +17,24 @@ pub struct Kernels {
     kernels: Vec<Kernel>,
 }
 
+/// What was played on a kernel.
+#[derive(Debug, Default)]
+pub struct Campaign {
+    /// `6.12.117+deb12-cloud-amd64`.
+    pub release: String,
+    /// Operations on maps.
+    pub map_operations: u64,
+    /// Cases on the data path.
+    pub cases: u64,
+    /// Clauses that were exercised.
+    pub clauses: usize,
+}
+
 #[derive(Debug)]
 struct Kernel {
     /// `6.12`.
     series: String,
+    campaign: Campaign,
     /// Clauses that were exercised.
     checked: BTreeSet<(String, char)>,
     /// Why clauses can't be; a whole rule is spelled out clause by clause.
@@ -68,6 +82,11 @@ impl Kernels {
         reasons
     }
 
+    /// What was played, on each kernel.
+    pub fn campaigns(&self) -> impl Iterator<Item = &Campaign> {
+        self.kernels.iter().map(|kernel| &kernel.campaign)
+    }
+
     /// How many clauses were exercised on each kernel.
     pub fn counts(&self) -> impl Iterator<Item = (&str, usize)> {
         self.kernels.iter().map(|kernel| (kernel.series.as_str(), kernel.checked.len()))
@@ -83,8 +102,14 @@ impl Kernels {
             complaints
                 .push(format!("{file}: {differences} differences; only campaigns without any are kept"));
         }
-        let mut kernel =
-            Kernel { series: name.to_owned(), checked: BTreeSet::new(), not_provoked: BTreeMap::new() };
+        let campaign = Campaign {
+            release: document.kernel().to_owned(),
+            map_operations: document.map_operations(),
+            cases: document.cases(),
+            clauses: 0,
+        };
+        let (series, checked, not_provoked) = (name.to_owned(), BTreeSet::new(), BTreeMap::new());
+        let mut kernel = Kernel { series, campaign, checked, not_provoked };
         for (clause, count) in document.rules() {
             match (clauses(clause, catalogue).as_slice(), count) {
                 ([(rule, letter)], Some(count)) if clause.contains('.') => {
@@ -107,6 +132,7 @@ impl Kernels {
             }
             kernel.not_provoked.extend(clauses.into_iter().map(|clause| (clause, reason.to_owned())));
         }
+        kernel.campaign.clauses = kernel.checked.len();
         self.kernels.push(kernel);
     }
 }

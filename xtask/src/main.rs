@@ -12,12 +12,14 @@ mod fuzz;
 mod generated;
 mod kernels;
 mod matrix;
+mod readme;
 mod rules;
 mod steps;
 mod test;
 mod tidy;
 mod tools;
 mod tree;
+mod vanished;
 
 use generated::Mode;
 
@@ -25,7 +27,9 @@ const USAGE: &str = "\
 cargo xtask COMMAND
 
   rules [--check]         write devmap-model/src/rule_table.rs from docs/semantics
-  conformance [--check]   write docs/conformance.md: which test checks which clause
+  conformance [--check]   write docs/conformance.md (which test checks which clause) and the
+                          generated parts of README.md
+  vanished [--check]      write docs/vanished.md: from symptom to rule to remedy
   tidy                    the rules of style that can be checked
   test [--no-fuzz]        set-up and all tests; XDPSIM_FUZZ_SECONDS sets the length of each
                           fuzz run (60); with CI=true a skipped step is a failure
@@ -89,6 +93,7 @@ fn run(arguments: &[String]) -> Result<(), Failure> {
     match command.as_str() {
         "rules" => rules::run(&root, mode(command, options)?),
         "conformance" => conformance::run(&root, mode(command, options)?),
+        "vanished" => vanished::run(&root, mode(command, options)?),
         "tidy" => {
             no_options(command, options)?;
             tidy::run(&root)

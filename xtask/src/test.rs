@@ -9,12 +9,17 @@ use std::process::Command;
 
 use crate::generated::Mode;
 use crate::steps::{Outcome, Steps, cargo, command, must_succeed};
-use crate::{Failure, conformance, fuzz, rules, tidy, tools};
+use crate::{Failure, conformance, fuzz, rules, tidy, tools, vanished};
 
 /// The step that may be skipped even in CI: building cargo-deny takes minutes.
 const LICENCES: &str = "licences (cargo-deny)";
 const CORPUS: &str = "scripts/corpus.py";
 const REFERENCE: &str = "scripts/reference/compare.py";
+const BIG: &str = "scripts/big.py";
+
+const DOWNSTREAM: &str = "examples/downstream";
+/// What its test keeps of the bug that it finds.
+const KEPT: &str = "tmp/tagged_frames_go_back";
 
 /// Runs all steps; `--no-fuzz` skips the fuzz runs.
 pub fn run(root: &Path, options: &[String]) -> Result<(), Failure> {
@@ -34,10 +39,14 @@ pub fn run(root: &Path, options: &[String]) -> Result<(), Failure> {
     steps.run("conformance", || conformance::run(root, Mode::Check).into());
     steps.run("tidy", || tidy::run(root).into());
     steps.run("tests", || tests(root));
+    steps.run("vanished page", || vanished::run(root, Mode::Check).into());
     steps.run("kernel (model and running kernel)", || kernel(root, &target));
     steps.run("release build", || must_succeed(cargo(root, &["build", "--release", "--locked"])).into());
+    steps.run("downstream (examples/downstream)", || downstream(root, &target));
+    steps.run("examples (xdpsim test)", || examples(root, &target));
     steps.run("corpus", || script(root, &target, CORPUS, &["python3", "tcpdump", "editcap"]));
     steps.run("reference", || script(root, &target, REFERENCE, &["python3"]));
+    steps.run("memory (500 MB through a pipe)", || script(root, &target, BIG, &["python3"]));
     steps.run("fuzz (captures, scenarios)", || {
         if no_fuzz { Outcome::Skipped("--no-fuzz".to_owned()) } else { fuzz::run(root, &target) }
     });
@@ -51,13 +60,20 @@ pub fn target_folder(root: &Path) -> PathBuf {
     env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), |folder| root.join(folder))
 }
 
+/// The examples hold what they expect.
+fn examples(root: &Path, target: &Path) -> Outcome {
+    let binary = target.join("release").join(format!("xdpsim{}", env::consts::EXE_SUFFIX));
+    must_succeed(command(root, &binary.display().to_string(), &["test", "examples/"])).into()
+}
+
 fn format(root: &Path) -> Outcome {
     if !tools::has_cargo_command(root, "fmt") {
         return Outcome::Skipped("needs rustfmt: `rustup component add rustfmt`".to_owned());
     }
     let workspace = must_succeed(cargo(root, &["fmt", "--all", "--check"]));
     let fuzz = must_succeed(cargo(&root.join("fuzz"), &["fmt", "--check"]));
-    workspace.and(fuzz).into()
+    let downstream = must_succeed(cargo(&root.join(DOWNSTREAM), &["fmt", "--check"]));
+    workspace.and(fuzz).and(downstream).into()
 }
 
 fn clippy(root: &Path) -> Outcome {
@@ -74,6 +90,21 @@ fn tests(root: &Path) -> Outcome {
     // A snapshot that differs is a failure, not a new file beside the old one.
     tests.env("INSTA_UPDATE", "no");
     must_succeed(tests).into()
+}
+
+/// A crate outside of the workspace finds the bug planted in its forwarder; what it keeps of it can be run.
+fn downstream(root: &Path, target: &Path) -> Outcome {
+    let own = target.join("downstream");
+    let mut tests = cargo(&root.join(DOWNSTREAM), &["test", "--locked"]);
+    tests.env("CARGO_TARGET_DIR", &own);
+    if let Err(failure) = must_succeed(tests) {
+        return Outcome::Failed(failure.to_string());
+    }
+    let kept = |ending: &str| own.join(format!("{KEPT}.{ending}")).display().to_string();
+    let (scenario, capture) = (kept("toml"), kept("pcapng"));
+    let xdpsim = target.join("release/xdpsim").display().to_string();
+    let check = must_succeed(command(root, &xdpsim, &["check", &scenario]));
+    check.and(must_succeed(command(root, &xdpsim, &["explain", &scenario, &capture, "--frame", "1"]))).into()
 }
 
 /// The tests that need a kernel and root; what they skip for want of one they write into a list.
