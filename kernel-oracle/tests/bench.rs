@@ -101,7 +101,7 @@ fn one_frame_goes_from_port_to_port() {
     assert_eq!(transcript.deliveries["p5"], frames(1, 60));
 }
 
-/// Rule: DRV-07, ENQ-04
+/// Rule: DRV-07.a, DRV-07.b
 #[test]
 fn a_burst_is_one_poll() {
     let Some(()) = need::kernel("bench::burst") else { return };
@@ -116,7 +116,7 @@ fn a_burst_is_one_poll() {
     }
 }
 
-/// Rule: BRD-01, BRD-08.c, DVP-04, DVP-06
+/// Rule: BRD-01.a, BRD-01.b, BRD-08.a, BRD-08.c, DVP-04.a, DVP-06
 #[test]
 fn a_broadcast_with_exclusion_and_devmap_programs() {
     let Some(()) = need::kernel("bench::broadcast") else { return };
@@ -143,7 +143,7 @@ fn a_broadcast_with_exclusion_and_devmap_programs() {
     }
 }
 
-/// Rule: DRV-08, DRV-09
+/// Rule: DRV-08.a, DRV-09.a, DRV-09.d, DRV-09.e
 #[test]
 fn every_verdict() {
     let Some(()) = need::kernel("bench::verdicts") else { return };
@@ -221,7 +221,7 @@ fn what_cannot_be_built_says_why() {
 
 /// GRO that was switched on leaves its mark on the other end, even if the end is down when it is switched off.
 ///
-/// Rule: DRV-01.c
+/// Rule: DRV-01.c, DRV-01.d
 #[test]
 fn gro_leaves_nothing_behind() {
     let Some(()) = need::kernel("bench::gro") else { return };
@@ -275,7 +275,7 @@ fn mixed(count: u16) -> Vec<Vec<u8>> {
     frames
 }
 
-/// Rule: DRV-02, DRV-03, DRV-04, DRV-05, RED-04, BRD-05, BRD-06
+/// Rule: DRV-02, DRV-03.c, DRV-03.f, DRV-04, DRV-05, RED-04.a, RED-04.c, RED-04.d, BRD-05.a, BRD-05.c, BRD-05.d
 #[test]
 fn targets_that_refuse() {
     let Some(()) = need::kernel("bench::refusing_targets") else { return };
@@ -319,7 +319,7 @@ fn what_xdp_tx_leaves_in_a_ring_does_not_reach_the_next_case() {
     }
 }
 
-/// Rule: BRD-08
+/// Rule: BRD-08.a, BRD-08.c, BRD-08.d
 #[test]
 fn uppers_are_excluded_with_their_port() {
     let Some(()) = need::kernel("bench::uppers") else { return };
@@ -361,7 +361,7 @@ fn uppers_are_excluded_with_their_port() {
     }
 }
 
-/// Rule: MAP-03, MAP-12, DRV-01, BRD-08
+/// Rule: MAP-03.c, MAP-12.b, DRV-01.b, BRD-08.a
 #[test]
 fn changes_are_made_between_bursts_and_undone() {
     let Some(()) = need::kernel("bench::changes") else { return };

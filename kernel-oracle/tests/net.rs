@@ -59,7 +59,6 @@ fn a_thread_is_in_a_namespace_as_long_as_its_guard_lives() {
     assert_eq!(Netns::current().unwrap().inode(), home);
 }
 
-/// Rule: DRV-10
 #[test]
 fn what_one_end_sends_the_other_passes_to_the_stack() {
     let Some(()) = need::kernel("net::passes") else { return };
@@ -126,7 +125,6 @@ fn links_are_made_changed_moved_and_deleted() {
     drop(far);
 }
 
-/// Rule: DRV-09
 #[test]
 fn counters_are_read_where_they_are() {
     let Some(()) = need::kernel("net::counters") else { return };

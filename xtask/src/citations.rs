@@ -10,7 +10,7 @@ use crate::catalogue::{Catalogue, split_clause_id};
 use crate::tree;
 
 /// Folders whose Rust tests may cite.
-const RUST_FOLDERS: [&str; 4] = ["devmap-model", "sim-core", "pcap-replay", "benches"];
+const RUST_FOLDERS: [&str; 5] = ["devmap-model", "sim-core", "pcap-replay", "benches", "kernel-oracle"];
 /// Folder whose Python functions may cite.
 const PYTHON_FOLDER: &str = "scripts";
 

@@ -19,6 +19,12 @@ pub const FILE: &str = "docs/conformance.md";
 /// The kernels as `xdpsim --version --json` tells of them, relative to the root.
 const CHECKED: &str = "pcap-replay/src/commands/checked.rs";
 
+/// Rules of what the kernel does; others are about this project.
+const KERNEL_FAMILIES: [&str; 9] = ["HLP-", "RED-", "ENQ-", "FLU-", "DVP-", "BRD-", "MAP-", "DRV-", "TRC-"];
+
+/// Tests here play on the running kernel.
+const ON_A_KERNEL: &str = "kernel-oracle/tests/";
+
 /// How much of a clause the table shows; the catalogue has the rest.
 const STATEMENT_CHARS: usize = 110;
 
@@ -33,6 +39,9 @@ pub fn run(root: &Path, mode: Mode) -> Result<(), Failure> {
     let kernels = Kernels::read(root, &catalogue, &mut complaints)?;
     let table = Table::new(&catalogue, &deferred, &kernels, &citations);
     complaints.extend(table.untested().map(|clause| format!("{clause}: no test cites it")));
+    complaints.extend(table.unjudged().map(|clause| {
+        format!("{clause}: no kernel was seen to agree, and docs/conformance gives no reason why none can")
+    }));
 
     let stale = settle(root, FILE, &table.render(), mode, "cargo xtask conformance");
     let stale = stale.and(settle(root, CHECKED, &checked(&kernels), mode, "cargo xtask conformance"));
@@ -108,6 +117,25 @@ impl<'a> Table<'a> {
             .map(|(rule, letter)| format!("{}.{letter}", rule.id))
     }
 
+    /// Does a test that plays on the running kernel cite the clause?
+    fn is_tested_on_a_kernel(&self, rule: &'a Rule, letter: char) -> bool {
+        self.tests(&rule.id, letter).iter().any(|test| test.starts_with(ON_A_KERNEL))
+    }
+
+    /// Clauses about the kernel that were neither exercised on one, nor have a reason why not.
+    fn unjudged(&self) -> impl Iterator<Item = String> {
+        let judged = |rule: &'a Rule, letter| {
+            !self.kernels.checked(&rule.id, letter).is_empty()
+                || !self.kernels.not_provoked(&rule.id, letter).is_empty()
+                || self.is_tested_on_a_kernel(rule, letter)
+                || self.deferred.reason(&rule.id, letter).is_some()
+        };
+        let of_the_kernel = |rule: &Rule| KERNEL_FAMILIES.iter().any(|family| rule.id.starts_with(family));
+        self.clauses()
+            .filter(move |(rule, letter)| of_the_kernel(rule) && !judged(rule, *letter))
+            .map(|(rule, letter)| format!("{}.{letter}", rule.id))
+    }
+
     fn summary(&self) -> String {
         let clauses = self.clauses().count();
         let tested =
@@ -129,7 +157,8 @@ impl<'a> Table<'a> {
             out,
             "Which test checks which clause of the [rules](semantics/) on the model, and on which kernels a\n\
              campaign of the oracle exercised it without any difference between kernel and model (from\n\
-             `conformance/SERIES.json`). \"Seen by hand\" is what the rule's text reports of experiments.\n\
+             `conformance/SERIES.json`). \"each test run\": a test of its own plays it on the running kernel.\n\
+             \"Seen by hand\" is what the rule's text reports of experiments.\n\
              Statements are shortened.\n\n{}.\n",
             self.summary()
         );
@@ -167,7 +196,11 @@ impl<'a> Table<'a> {
             } else {
                 tests.iter().map(|test| format!("`{test}`")).collect::<Vec<_>>().join("<br>")
             };
-            let kernels = self.kernels.checked(&rule.id, clause.letter).join(", ");
+            let mut kernels = self.kernels.checked(&rule.id, clause.letter);
+            if self.is_tested_on_a_kernel(rule, clause.letter) {
+                kernels.push("each test run");
+            }
+            let kernels = kernels.join(", ");
             let _ = writeln!(out, "| {} | {} | {tests} | {kernels} |", clause.letter, shorten(&clause.text));
         }
         out.push('\n');

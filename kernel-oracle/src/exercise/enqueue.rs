@@ -10,6 +10,12 @@ use super::view::{View, Visit};
 use super::{Clause, clause};
 
 pub(super) const CLAUSES: &[Clause] = &[
+    clause("MAP-12.b", "an entry leads into another namespace", |v| {
+        v.visit(|visit| {
+            let elsewhere = |dev: DevId| v.netns(dev) != v.netns(visit.dev);
+            visit.by_entry().is_some() && visit.queued.iter().any(|one| elsewhere(one.dev))
+        })
+    }),
     clause("RED-01.a", "a frame is queued by its entry", |v| {
         v.visit(|visit| visit.by_entry().is_some() && queued(visit))
     }),
