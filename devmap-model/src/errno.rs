@@ -41,6 +41,7 @@ errnos! {
     ENXIO = 6, "No such device or address.";
     E2BIG = 7, "Argument too large; for a map: key out of range, or map full.";
     EBADF = 9, "Bad file descriptor.";
+    EAGAIN = 11, "Try again; for a ring buffer: full.";
     ENOMEM = 12, "Out of memory.";
     EACCES = 13, "Permission denied.";
     EFAULT = 14, "Bad address.";
@@ -58,6 +59,7 @@ errnos! {
     ENETDOWN = 100, "The device is down.";
     ENOBUFS = 105, "No buffer space.";
     ENOTCONN = 107, "Not connected.";
+    ENOTSUPP = 524, "Not supported by this kind of map; a number that only the kernel knows.";
 }
 
 impl Errno {

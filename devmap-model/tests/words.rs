@@ -12,6 +12,7 @@ fn errnos_have_linux_numbers() {
         ("ENXIO", 6),
         ("E2BIG", 7),
         ("EBADF", 9),
+        ("EAGAIN", 11),
         ("ENOMEM", 12),
         ("EACCES", 13),
         ("EFAULT", 14),
@@ -29,6 +30,7 @@ fn errnos_have_linux_numbers() {
         ("ENETDOWN", 100),
         ("ENOBUFS", 105),
         ("ENOTCONN", 107),
+        ("ENOTSUPP", 524),
     ];
     let all: Vec<(&str, i32)> = Errno::ALL.iter().map(|errno| (errno.name(), errno.number())).collect();
     assert_eq!(all, expected);

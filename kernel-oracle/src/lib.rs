@@ -10,6 +10,7 @@ pub mod cases;
 pub mod compare;
 pub mod compile;
 pub mod exercise;
+pub mod isa;
 pub mod maps;
 pub mod model;
 pub mod need;

@@ -201,6 +201,12 @@ pub struct Insn {
 }
 
 impl Insn {
+    /// A slot from its fields, whatever they mean; registers are numbers up to 15.
+    #[must_use]
+    pub const fn raw(code: u8, dst: u8, src: u8, off: i16, imm: i32) -> Self {
+        Self { code, dst: dst & 0x0f, src: src & 0x0f, off, imm }
+    }
+
     /// The slot as the kernel reads it: `struct bpf_insn`.
     #[must_use]
     pub fn encode(self) -> u64 {

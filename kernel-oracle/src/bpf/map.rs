@@ -13,6 +13,18 @@ pub mod map_type {
     pub const ARRAY: u32 = 2;
     /// `BPF_MAP_TYPE_PROG_ARRAY`.
     pub const PROG_ARRAY: u32 = 3;
+    /// `BPF_MAP_TYPE_PERF_EVENT_ARRAY`.
+    pub const PERF_EVENT_ARRAY: u32 = 4;
+    /// `BPF_MAP_TYPE_PERCPU_HASH`.
+    pub const PERCPU_HASH: u32 = 5;
+    /// `BPF_MAP_TYPE_PERCPU_ARRAY`.
+    pub const PERCPU_ARRAY: u32 = 6;
+    /// `BPF_MAP_TYPE_LRU_HASH`.
+    pub const LRU_HASH: u32 = 9;
+    /// `BPF_MAP_TYPE_LRU_PERCPU_HASH`.
+    pub const LRU_PERCPU_HASH: u32 = 10;
+    /// `BPF_MAP_TYPE_LPM_TRIE`.
+    pub const LPM_TRIE: u32 = 11;
     /// `BPF_MAP_TYPE_ARRAY_OF_MAPS`.
     pub const ARRAY_OF_MAPS: u32 = 12;
     /// `BPF_MAP_TYPE_HASH_OF_MAPS`.
@@ -21,12 +33,38 @@ pub mod map_type {
     pub const DEVMAP: u32 = 14;
     /// `BPF_MAP_TYPE_XSKMAP`.
     pub const XSKMAP: u32 = 17;
+    /// `BPF_MAP_TYPE_QUEUE`.
+    pub const QUEUE: u32 = 22;
+    /// `BPF_MAP_TYPE_STACK`.
+    pub const STACK: u32 = 23;
     /// `BPF_MAP_TYPE_DEVMAP_HASH`.
     pub const DEVMAP_HASH: u32 = 25;
-    /// All of the above: those whose values have the length they were asked for. (A per-CPU map's have
-    /// not, and a buffer made for the one would be too short for the other.)
-    pub(super) const KNOWN: [u32; 8] =
-        [HASH, ARRAY, PROG_ARRAY, ARRAY_OF_MAPS, HASH_OF_MAPS, DEVMAP, XSKMAP, DEVMAP_HASH];
+    /// `BPF_MAP_TYPE_RINGBUF`.
+    pub const RINGBUF: u32 = 27;
+    /// Those whose values have the length they were asked for: all of the above but [`PERCPU`].
+    const PLAIN: [u32; 14] = [
+        HASH,
+        ARRAY,
+        PROG_ARRAY,
+        PERF_EVENT_ARRAY,
+        LRU_HASH,
+        LPM_TRIE,
+        ARRAY_OF_MAPS,
+        HASH_OF_MAPS,
+        DEVMAP,
+        XSKMAP,
+        QUEUE,
+        STACK,
+        DEVMAP_HASH,
+        RINGBUF,
+    ];
+    /// Those with a value for each CPU: a buffer made for one value would be too short for all.
+    pub(super) const PERCPU: [u32; 3] = [PERCPU_HASH, PERCPU_ARRAY, LRU_PERCPU_HASH];
+
+    /// Is the length of its values known here?
+    pub(super) fn is_known(map_type: u32) -> bool {
+        PLAIN.contains(&map_type) || PERCPU.contains(&map_type)
+    }
 }
 
 /// What a map is created with: whatever the kernel may have to refuse.
@@ -54,6 +92,30 @@ impl<'a> MapCreate<'a> {
     pub const fn new(map_type: u32, key_size: u32, value_size: u32, max_entries: u32, name: &'a str) -> Self {
         Self { map_type, key_size, value_size, max_entries, flags: 0, inner_map_fd: 0, name }
     }
+
+    /// Bytes of a value as bpf(2) takes and gives it: of a per-CPU map those of all CPUs that there could be,
+    /// each padded to 8.
+    #[must_use]
+    pub fn value_len(&self) -> usize {
+        let size = self.value_size as usize;
+        if map_type::PERCPU.contains(&self.map_type) {
+            size.next_multiple_of(8) * possible_cpus()
+        } else {
+            size
+        }
+    }
+}
+
+/// CPUs that there could be, which is more than are running where CPUs can be added.
+///
+/// # Panics
+/// If the kernel does not say.
+#[must_use]
+pub fn possible_cpus() -> usize {
+    let path = "/sys/devices/system/cpu/possible";
+    let text = std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{path}: {error}"));
+    let last = text.trim().rsplit(['-', ',']).next().and_then(|last| last.parse::<usize>().ok());
+    last.unwrap_or_else(|| panic!("{path} says {text:?}, expected a list like 0-3")) + 1
 }
 
 /// A map of the kernel.
@@ -88,7 +150,7 @@ impl Map {
     /// # Panics
     /// If the type is none of [`map_type`].
     pub fn create(map: &MapCreate<'_>) -> Result<Self, BpfError> {
-        assert!(map_type::KNOWN.contains(&map.map_type), "map type {} is not supported here", map.map_type);
+        assert!(map_type::is_known(map.map_type), "map type {} is not supported here", map.map_type);
         sys::Sized::create(map).map(Self)
     }
 
@@ -143,6 +205,17 @@ impl Map {
     /// If key or value are shorter than the map's.
     pub fn lookup(&self, key: &[u8], value: &mut [u8]) -> Result<(), BpfError> {
         self.0.lookup(key, value)
+    }
+
+    /// Takes the next element out of a map without keys (a queue or a stack) into `value`.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    ///
+    /// # Panics
+    /// If the map has keys, or the value is shorter than the map's.
+    pub fn take(&self, value: &mut [u8]) -> Result<(), BpfError> {
+        self.0.take(value)
     }
 
     /// Reads the key that follows `key`, or the first, into `next`.

@@ -16,6 +16,6 @@ mod sys;
 
 pub use error::{BpfError, LoadError};
 pub use link::XdpLink;
-pub use map::{Map, MapCreate, MapFacts, map_type};
+pub use map::{Map, MapCreate, MapFacts, map_type, possible_cpus};
 pub use prog::{Prog, ProgFacts, ProgLoad, attach_type, load_flag, prog_type};
 pub use run::{LiveFrames, Ran};

@@ -23,6 +23,7 @@ const MAP_UPDATE_ELEM: Command = Command(2, "BPF_MAP_UPDATE_ELEM");
 const MAP_DELETE_ELEM: Command = Command(3, "BPF_MAP_DELETE_ELEM");
 const MAP_GET_NEXT_KEY: Command = Command(4, "BPF_MAP_GET_NEXT_KEY");
 const PROG_LOAD: Command = Command(5, "BPF_PROG_LOAD");
+const MAP_LOOKUP_AND_DELETE_ELEM: Command = Command(21, "BPF_MAP_LOOKUP_AND_DELETE_ELEM");
 const PROG_TEST_RUN: Command = Command(10, "BPF_PROG_TEST_RUN");
 const OBJ_GET_INFO_BY_FD: Command = Command(15, "BPF_OBJ_GET_INFO_BY_FD");
 const LINK_CREATE: Command = Command(28, "BPF_LINK_CREATE");
@@ -51,6 +52,11 @@ impl Attr {
 
     fn read<T>(self, at: usize, from: &[T]) -> Self {
         self.u64(at, from.as_ptr() as u64)
+    }
+
+    /// A key; the kernel wants none of a map without keys.
+    fn key(self, key: &[u8]) -> Self {
+        if key.is_empty() { self } else { self.read(8, key) }
     }
 
     fn write<T>(self, at: usize, to: &mut [T]) -> Self {
@@ -127,7 +133,7 @@ pub(super) struct Sized {
 
 impl Sized {
     pub(super) fn create(map: &MapCreate<'_>) -> Result<Self, BpfError> {
-        let (key_size, value_size) = (map.key_size as usize, map.value_size as usize);
+        let (key_size, value_size) = (map.key_size as usize, map.value_len());
         Ok(Self { fd: map_create(map)?, key_size, value_size })
     }
 
@@ -143,14 +149,14 @@ impl Sized {
     pub(super) fn update(&self, key: &[u8], value: &[u8], flags: u64) -> Result<(), BpfError> {
         self.check_key(key);
         self.check_value(value);
-        let attr = Attr::default().fd(0, self.fd.as_raw_fd()).read(8, key).read(16, value);
+        let attr = Attr::default().fd(0, self.fd.as_raw_fd()).key(key).read(16, value);
         // SAFETY: key and value are as long as the map's, which the descriptor has been since it was made.
         unsafe { attr.u64(24, flags).call(MAP_UPDATE_ELEM) }.map(drop)
     }
 
     pub(super) fn delete(&self, key: &[u8]) -> Result<(), BpfError> {
         self.check_key(key);
-        let mut attr = Attr::default().fd(0, self.fd.as_raw_fd()).read(8, key);
+        let mut attr = Attr::default().fd(0, self.fd.as_raw_fd()).key(key);
         // SAFETY: the key is as long as the map's.
         unsafe { attr.call(MAP_DELETE_ELEM) }.map(drop)
     }
@@ -158,10 +164,18 @@ impl Sized {
     pub(super) fn lookup(&self, key: &[u8], value: &mut [u8]) -> Result<(), BpfError> {
         self.check_key(key);
         self.check_value(value);
-        let mut attr = Attr::default().fd(0, self.fd.as_raw_fd()).read(8, key).write(16, value);
-        // SAFETY: key and value are as long as the map's; per-CPU maps, whose values are longer, can't be
-        // made (`Map::create`).
+        let mut attr = Attr::default().fd(0, self.fd.as_raw_fd()).key(key).write(16, value);
+        // SAFETY: key and value are as long as the map's.
         unsafe { attr.call(MAP_LOOKUP_ELEM) }.map(drop)
+    }
+
+    /// Of a map without keys.
+    pub(super) fn take(&self, value: &mut [u8]) -> Result<(), BpfError> {
+        self.check_key(&[]);
+        self.check_value(value);
+        let mut attr = Attr::default().fd(0, self.fd.as_raw_fd()).write(16, value);
+        // SAFETY: there is no key, and the value is as long as the map's.
+        unsafe { attr.call(MAP_LOOKUP_AND_DELETE_ELEM) }.map(drop)
     }
 
     pub(super) fn next_key(&self, key: Option<&[u8]>, next: &mut [u8]) -> Result<(), BpfError> {
@@ -169,7 +183,7 @@ impl Sized {
         self.check_key(next);
         let attr = Attr::default().fd(0, self.fd.as_raw_fd()).write(16, next);
         let mut attr = match key {
-            Some(key) => attr.read(8, key),
+            Some(key) => attr.key(key),
             None => attr,
         };
         // SAFETY: both keys are as long as the map's; no key is a null pointer, which the command knows.

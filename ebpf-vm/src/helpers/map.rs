@@ -1,0 +1,228 @@
+//! Helpers of maps: arguments out of memory, the operation, its answer.
+
+use xdpsim_devmap::{CpuId, Errno};
+
+use super::{Entry, Helpers, World, id, length, map_argument, signed};
+use crate::fault::HelperFault;
+use crate::host::HelperId;
+use crate::maps::{Caller, Kind, Map};
+use crate::memory::{MapIdx, Memory, handle_address, slab_address};
+
+const OUTSIDE: HelperFault =
+    HelperFault::Misuse("this map holds redirect targets, which programs cannot look up or change here");
+
+impl<W: World> Helpers<'_, W> {
+    fn own(&mut self, arg: u64) -> Result<(MapIdx, &mut Map), HelperFault> {
+        let at = map_argument(arg, 1)?;
+        match self.maps.get(at) {
+            Some(Entry::Own(_)) => {}
+            Some(Entry::Outside(..)) => return Err(OUTSIDE),
+            None => return Err(HelperFault::Argument { number: 1, expected: "a map" }),
+        }
+        self.maps.own(at).map(|map| (at, map)).ok_or(OUTSIDE)
+    }
+
+    /// The redirect map that an argument names.
+    fn outside(&self, arg: u64) -> Result<Option<(MapIdx, Kind)>, HelperFault> {
+        let at = map_argument(arg, 1)?;
+        Ok(match self.maps.get(at) {
+            Some(Entry::Outside(kind, _)) => Some((at, *kind)),
+            _ => None,
+        })
+    }
+
+    /// A handle that nobody can read, or null.
+    fn lookup_target(
+        &mut self,
+        memory: &Memory,
+        at: MapIdx,
+        kind: Kind,
+        key: u64,
+    ) -> Result<u64, HelperFault> {
+        let key = memory.bytes(key, 4)?;
+        let there = self.world.has_target(at, u32::from_le_bytes([key[0], key[1], key[2], key[3]]));
+        match (there, kind) {
+            (false, _) => Ok(0),
+            (true, Kind::Xskmap) => Ok(handle_address(at)),
+            (true, _) => Err(OUTSIDE),
+        }
+    }
+
+    /// Looks up the value of one CPU: its address, or null; of a map of maps, the inner map.
+    pub(super) fn lookup(
+        &mut self,
+        memory: &Memory,
+        map: u64,
+        key: u64,
+        cpu: CpuId,
+    ) -> Result<u64, HelperFault> {
+        if let Some((at, kind)) = self.outside(map)? {
+            return self.lookup_target(memory, at, kind, key);
+        }
+        let (at, map) = self.own(map)?;
+        let key = memory.bytes(key, map.spec().key_size)?;
+        if matches!(map.kind(), Kind::ArrayOfMaps | Kind::HashOfMaps) {
+            return Ok(map.reference(key).map_or(0, |inner| handle_address(MapIdx(inner))));
+        }
+        let slot = map.lookup(key, Caller::Program(cpu));
+        Ok(slot.map_or(0, |slot| slab_address(at, memory.slab(at).offset(slot))))
+    }
+
+    pub(super) fn lookup_percpu(
+        &mut self,
+        memory: &Memory,
+        map: u64,
+        key: u64,
+        cpu: u64,
+    ) -> Result<u64, HelperFault> {
+        let (_, own) = self.own(map)?;
+        let size = own.spec().value_size as usize;
+        let stride = if own.kind().is_percpu() { size.next_multiple_of(8) } else { size };
+        let cpus = own.value_len(Caller::Control) / stride.max(1);
+        match u16::try_from(cpu as u32) {
+            Ok(cpu) if usize::from(cpu) < cpus => self.lookup(memory, map, key, CpuId(cpu)),
+            _ => Ok(0),
+        }
+    }
+
+    pub(super) fn update(&mut self, memory: &mut Memory, args: [u64; 4]) -> Result<u64, HelperFault> {
+        let [map, key, value, flags] = args;
+        let (cpu, mut scratch) = (self.world.cpu(), std::mem::take(&mut self.scratch));
+        let (at, map) = self.own(map)?;
+        let [key_bytes, value_bytes] = &mut scratch;
+        fetch(memory, key, map.spec().key_size, key_bytes)?;
+        fetch(memory, value, map.spec().value_size, value_bytes)?;
+        if matches!(map.kind(), Kind::ProgArray | Kind::PerfEventArray | Kind::ArrayOfMaps | Kind::HashOfMaps)
+        {
+            return Err(HelperFault::Misuse("programs cannot change maps of this type"));
+        }
+        let slab = memory.slab_mut(at);
+        let done = map.update(slab, key_bytes, value_bytes, flags, Caller::Program(cpu));
+        self.scratch = scratch;
+        Ok(signed(done.map(|()| 0)))
+    }
+
+    pub(super) fn delete(&mut self, memory: &Memory, map: u64, key: u64) -> Result<u64, HelperFault> {
+        let (_, map) = self.own(map)?;
+        let key = memory.bytes(key, map.spec().key_size)?;
+        Ok(signed(map.delete(key).map(|()| 0)))
+    }
+
+    fn queue(&mut self, map: u64) -> Result<(MapIdx, &mut Map), HelperFault> {
+        let (at, map) = self.own(map)?;
+        match map.kind() {
+            Kind::Queue | Kind::Stack => Ok((at, map)),
+            _ => Err(HelperFault::Argument { number: 1, expected: "a queue or stack" }),
+        }
+    }
+
+    pub(super) fn push(
+        &mut self,
+        memory: &mut Memory,
+        map: u64,
+        value: u64,
+        flags: u64,
+    ) -> Result<u64, HelperFault> {
+        let (cpu, mut scratch) = (self.world.cpu(), std::mem::take(&mut self.scratch));
+        let (at, map) = self.queue(map)?;
+        fetch(memory, value, map.spec().value_size, &mut scratch[1])?;
+        let done = map.update(memory.slab_mut(at), &[], &scratch[1], flags, Caller::Program(cpu));
+        self.scratch = scratch;
+        Ok(signed(done.map(|()| 0)))
+    }
+
+    pub(super) fn pop(&mut self, memory: &mut Memory, map: u64, to: u64) -> Result<u64, HelperFault> {
+        let (at, map) = self.queue(map)?;
+        let (slot, size) = (map.pop(), map.spec().value_size);
+        give(memory, at, slot, to, size)
+    }
+
+    pub(super) fn peek(&mut self, memory: &mut Memory, map: u64, to: u64) -> Result<u64, HelperFault> {
+        let (at, map) = self.queue(map)?;
+        let (slot, size) = (map.peek(), map.spec().value_size);
+        give(memory, at, slot, to, size)
+    }
+
+    pub(super) fn ring(
+        &mut self,
+        helper: HelperId,
+        memory: &mut Memory,
+        args: [u64; 4],
+    ) -> Result<u64, HelperFault> {
+        let [first, b, c, d] = args;
+        if helper == id::RINGBUF_SUBMIT || helper == id::RINGBUF_DISCARD {
+            return self.close_record(helper, memory, first);
+        }
+        let mut scratch = std::mem::take(&mut self.scratch);
+        let (at, map) = self.own(first)?;
+        let ring = map.ring().ok_or(HelperFault::Argument { number: 1, expected: "a ring buffer" })?;
+        let result = match helper {
+            id::RINGBUF_RESERVE => {
+                let start = ring.reserve(memory.slab_mut(at), b, c);
+                start.map_or(0, |start| slab_address(at, start))
+            }
+            id::RINGBUF_OUTPUT => {
+                fetch(memory, b, length(c, 3)?, &mut scratch[1])?;
+                signed(ring.output(memory.slab_mut(at), &scratch[1], d).map(|()| 0))
+            }
+            _ => ring.query(b),
+        };
+        self.scratch = scratch;
+        Ok(result)
+    }
+
+    fn close_record(
+        &mut self,
+        helper: HelperId,
+        memory: &mut Memory,
+        record: u64,
+    ) -> Result<u64, HelperFault> {
+        const EXPECTED: HelperFault = HelperFault::Argument {
+            number: 1,
+            expected: "the start of a record that bpf_ringbuf_reserve() gave",
+        };
+        for at in (0..memory.maps()).map(MapIdx) {
+            let start = record.wrapping_sub(slab_address(at, 0));
+            let (Ok(start), Some(ring)) = (u32::try_from(start), self.maps.own(at).and_then(Map::ring))
+            else {
+                continue;
+            };
+            let slab = memory.slab_mut(at);
+            let closed = if helper == id::RINGBUF_SUBMIT {
+                ring.submit(slab, start)
+            } else {
+                ring.discard(slab, start)
+            };
+            return if closed { Ok(0) } else { Err(EXPECTED) };
+        }
+        Err(EXPECTED)
+    }
+}
+
+/// Copies an argument out of memory.
+fn fetch(memory: &Memory, at: u64, len: u32, to: &mut Vec<u8>) -> Result<(), HelperFault> {
+    to.clear();
+    to.extend_from_slice(memory.bytes(at, len)?);
+    Ok(())
+}
+
+/// Copies a queue's element into the program's memory; zeroes, if there is none.
+fn give(
+    memory: &mut Memory,
+    at: MapIdx,
+    slot: Result<u32, Errno>,
+    to: u64,
+    size: u32,
+) -> Result<u64, HelperFault> {
+    match slot {
+        Ok(slot) => {
+            let from = slab_address(at, memory.slab(at).offset(slot));
+            memory.copy(from, to, size)?;
+            Ok(0)
+        }
+        Err(errno) => {
+            memory.bytes_mut(to, size)?.fill(0);
+            Ok(signed(Err(errno)))
+        }
+    }
+}

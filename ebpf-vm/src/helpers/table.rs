@@ -1,0 +1,128 @@
+//! The maps of a run: by their place in the object, with their values in memory.
+
+use xdpsim_devmap::Errno;
+
+use crate::load::{Initial, MapDef, MapSpec, Object, Reference};
+use crate::maps::{Caller, Kind, Map};
+use crate::memory::{MapIdx, Memory, Slab};
+
+/// A map as helpers see it.
+#[derive(Clone, Debug)]
+pub enum Entry {
+    /// Kept here.
+    Own(Box<Map>),
+    /// Kept by somebody else (redirect maps): only its attributes are known.
+    Outside(Kind, MapSpec),
+}
+
+/// Why an object's maps cannot be created.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("map `{map}`: {what}: {errno}; {remedy}")]
+pub struct CreateError {
+    /// Its name.
+    pub map: String,
+    /// What was tried.
+    pub what: &'static str,
+    /// What a kernel says to that.
+    pub errno: Errno,
+    /// What helps.
+    pub remedy: String,
+}
+
+/// All maps of a run; [`MapIdx`] is their place.
+#[derive(Clone, Debug, Default)]
+pub struct MapSet(Vec<Entry>);
+
+impl MapSet {
+    /// Creates an object's maps for this many CPUs, with what they begin with; their values are added to
+    /// `memory`, which must not have maps yet. A PROG_ARRAY refers to places in [`Object::programs`].
+    ///
+    /// # Errors
+    /// What a kernel would refuse to create or fill.
+    pub fn create(object: &Object, cpus: u32, memory: &mut Memory) -> Result<Self, CreateError> {
+        let mut all = Self::default();
+        for def in &object.maps {
+            let (entry, slab) = create(def, cpus)?;
+            memory.add_slab(slab);
+            all.0.push(entry);
+        }
+        for (at, def) in (0..).map(MapIdx).zip(&object.maps) {
+            all.fill(object, at, def, memory)?;
+        }
+        Ok(all)
+    }
+
+    /// A map.
+    #[must_use]
+    pub fn get(&self, map: MapIdx) -> Option<&Entry> {
+        self.0.get(map.0 as usize)
+    }
+
+    /// A map that is kept here.
+    pub fn own(&mut self, map: MapIdx) -> Option<&mut Map> {
+        match self.0.get_mut(map.0 as usize)? {
+            Entry::Own(map) => Some(map),
+            Entry::Outside(..) => None,
+        }
+    }
+
+    fn fill(
+        &mut self,
+        object: &Object,
+        at: MapIdx,
+        def: &MapDef,
+        memory: &mut Memory,
+    ) -> Result<(), CreateError> {
+        let Some(map) = self.own(at) else { return Ok(()) };
+        match &def.initial {
+            Initial::Empty => {}
+            Initial::Bytes(bytes) => {
+                let slab = memory.slab_mut(at);
+                map.update(slab, &[0; 4], bytes, 0, Caller::Control)
+                    .map_err(|errno| refused(def, "writing its variables", errno))?;
+            }
+            Initial::References(all) => {
+                for (key, reference) in all {
+                    let to = resolve(object, reference);
+                    map.set_reference(&key.to_le_bytes(), to, 0)
+                        .map_err(|errno| refused(def, "filling it with its `.values`", errno))?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn resolve(object: &Object, reference: &Reference) -> u32 {
+    match reference {
+        Reference::Map(map) => map.0,
+        Reference::Program(name) => {
+            let at = object.programs.iter().position(|program| program.name == *name);
+            at.map_or(u32::MAX, |at| at as u32)
+        }
+    }
+}
+
+fn create(def: &MapDef, cpus: u32) -> Result<(Entry, Slab), CreateError> {
+    let number = def.spec.map_type;
+    let Some(kind) = Kind::from_number(number) else {
+        let mut error = refused(def, "creating it", Errno::EINVAL);
+        error.remedy = format!("maps of type {number} are not for XDP programs here; use another type");
+        return Err(error);
+    };
+    if matches!(kind, Kind::Devmap | Kind::DevmapHash | Kind::Cpumap | Kind::Xskmap) {
+        return Ok((Entry::Outside(kind, def.spec), Slab::empty()));
+    }
+    let (map, slab) = Map::create(&def.spec, cpus).map_err(|errno| refused(def, "creating it", errno))?;
+    Ok((Entry::Own(Box::new(map)), slab))
+}
+
+fn refused(def: &MapDef, what: &'static str, errno: Errno) -> CreateError {
+    let MapSpec { map_type, key_size, value_size, max_entries, flags, .. } = def.spec;
+    let kind = Kind::from_number(map_type).map_or("unknown", Kind::name);
+    let remedy = format!(
+        "check its definition: {kind}, keys of {key_size} bytes, values of {value_size}, {max_entries} entries, \
+         flags {flags:#x}"
+    );
+    CreateError { map: def.name.clone(), what, errno, remedy }
+}

@@ -1,0 +1,315 @@
+//! The reference interpreter: one operation after the other, every access through the segments.
+//!
+//! It decides what a program means; faster engines must agree with it, faults included.
+//!
+//! **Budget.** A run may do so much work and no more. Charged are, in instructions: a function's length
+//! whenever one begins (start, call, callback, tail call), and the span of every jump backward that is
+//! taken. Between two charges execution only moves forward, so what is charged is at least what is
+//! executed, and an engine needs no counter in straight-line code.
+
+mod access;
+pub mod alu;
+pub mod threaded;
+
+use crate::fault::{Denied, Fault, FaultKind};
+use crate::host::{Callback, HelperCall, HelperId, Host, Outcome, ProgIdx};
+use crate::insn::Reg;
+use crate::memory::{self, Memory};
+use crate::op::{Op, Operand, Width};
+use crate::program::Program;
+
+/// Tail calls of one run (`MAX_TAIL_CALL_CNT`); one more finds nothing.
+pub const MAX_TAIL_CALLS: u32 = 33;
+/// Active functions of one program (`MAX_CALL_FRAMES`).
+pub const MAX_CALL_FRAMES: usize = 8;
+/// How often a function's `may_goto`s are passed before they are taken (`BPF_MAX_LOOPS`).
+pub const MAX_LOOPS: u32 = 8 << 20;
+/// Stack of its callers at which a function of a program can't make a tail call.
+pub const MAX_TAIL_CALL_STACK: u32 = 256;
+
+/// How much a run may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Instructions, as charged.
+    pub budget: u64,
+}
+
+impl Default for Limits {
+    /// 64 Mi instructions: more than any program needs that the verifier accepts without loops of
+    /// helpers, and a fraction of a second.
+    fn default() -> Self {
+        Self { budget: 1 << 26 }
+    }
+}
+
+/// Runs `programs[entry]` on the packet in `memory`: R0 at its end, 64 bits of which XDP uses 32.
+///
+/// # Errors
+/// What the program did that no program may do. Memory is then as the program left it.
+///
+/// # Panics
+/// If there is no such program.
+pub fn run<H: Host>(
+    programs: &[Program],
+    entry: ProgIdx,
+    memory: &mut Memory,
+    host: &mut H,
+    limits: Limits,
+) -> Result<u64, Box<Fault>> {
+    let mut run = Run::new(programs, entry, memory, host, limits);
+    run.finish().map_err(|kind| Box::new(run.fault(kind)))
+}
+
+/// Registers are kept in a power of two, so that a number modulo it needs no test.
+const SLOTS: usize = 16;
+
+/// What goes on when a function ends.
+struct Caller {
+    prog: ProgIdx,
+    /// The instruction that called.
+    pc: u32,
+    /// R6 to R10.
+    kept: [u64; 5],
+    loops: u32,
+    /// The helper that wanted the function to run, and how far it was.
+    callback: Option<(HelperCall, u64)>,
+}
+
+/// A run: what the current function has, and who is to go on after it.
+struct Run<'a, H> {
+    programs: &'a [Program],
+    memory: &'a mut Memory,
+    host: &'a mut H,
+    limits: Limits,
+    program: &'a Program,
+    prog: ProgIdx,
+    pc: u32,
+    regs: [u64; SLOTS],
+    loops: u32,
+    callers: Vec<Caller>,
+    tail_calls: u32,
+    left: u64,
+}
+
+/// What an instruction leads to.
+enum Next {
+    /// The next one, so many slots on.
+    On(u32),
+    /// This slot.
+    To(u32),
+    /// The end of the run.
+    End,
+}
+
+impl<'a, H: Host> Run<'a, H> {
+    fn new(
+        programs: &'a [Program],
+        entry: ProgIdx,
+        memory: &'a mut Memory,
+        host: &'a mut H,
+        limits: Limits,
+    ) -> Self {
+        memory.stack.clear();
+        let mut regs = [0; SLOTS];
+        regs[1] = memory::context_address();
+        regs[10] = memory.stack.push(true);
+        Self {
+            programs,
+            memory,
+            host,
+            limits,
+            program: &programs[entry.0 as usize],
+            prog: entry,
+            pc: 0,
+            regs,
+            loops: 0,
+            callers: Vec::new(),
+            tail_calls: 0,
+            left: limits.budget,
+        }
+    }
+}
+
+impl<H: Host> Run<'_, H> {
+    fn fault(&self, kind: FaultKind) -> Fault {
+        let depth = self.callers.len() as u32 + 1;
+        let regs = std::array::from_fn(|reg| self.regs[reg]);
+        Fault { kind, prog: self.prog, pc: self.pc, regs, depth }
+    }
+
+    fn get(&self, reg: Reg) -> u64 {
+        self.regs[reg.index() % SLOTS]
+    }
+
+    fn set(&mut self, reg: Reg, value: u64) {
+        self.regs[reg.index() % SLOTS] = value;
+    }
+
+    fn operand(&self, operand: Operand) -> u64 {
+        match operand {
+            Operand::Imm(imm) => i64::from(imm) as u64,
+            Operand::Reg(reg) => self.get(reg),
+        }
+    }
+
+    fn finish(&mut self) -> Result<u64, FaultKind> {
+        self.charge_function(0)?;
+        loop {
+            let op = self.program.ops()[self.pc as usize];
+            match self.step(op)? {
+                Next::On(slots) => self.pc += slots,
+                Next::To(pc) => self.pc = pc,
+                Next::End => return Ok(self.regs[0]),
+            }
+        }
+    }
+
+    fn step(&mut self, op: Op) -> Result<Next, FaultKind> {
+        match op {
+            Op::Alu { width, op, dst, src } => {
+                self.set(dst, alu::calculate(width, op, self.get(dst), self.operand(src)));
+            }
+            Op::Neg { width, dst } => self.set(dst, alu::negate(width, self.get(dst))),
+            Op::MovSx { width, from, dst, src } => {
+                let value = alu::sign_extend(from, self.get(src));
+                self.set(dst, if width == Width::W32 { value as u32 as u64 } else { value });
+            }
+            Op::Order { order, size, dst } => self.set(dst, alu::reorder(order, size, self.get(dst))),
+            Op::Wide { dst, value } => {
+                self.set(dst, value.bits());
+                return Ok(Next::On(2));
+            }
+            Op::Second => {}
+            Op::Load { size, signed, dst, base, off } => self.load(size, signed, dst, base, off)?,
+            Op::LoadAcquire { size, dst, base, off } => self.load_acquire(size, dst, base, off)?,
+            Op::Store { size, base, off, src } => self.store(size, base, off, self.operand(src))?,
+            Op::StoreRelease { size, base, off, src } => {
+                self.memory.aligned(self.at(base, off), size)?;
+                self.store(size, base, off, self.get(src))?;
+            }
+            Op::Atomic { size, op, fetch, base, off, src } => {
+                self.atomic(size, op, fetch, self.at(base, off), src)?;
+            }
+            Op::Goto { target } => return self.jump(target),
+            Op::Branch { width, cond, dst, src, target } => {
+                if alu::holds(width, cond, self.get(dst), self.operand(src)) {
+                    return self.jump(target);
+                }
+            }
+            Op::MayGoto { target } => {
+                if self.loops == MAX_LOOPS {
+                    return self.jump(target);
+                }
+                self.loops += 1;
+            }
+            Op::Helper { id } => return self.helper(id),
+            Op::Call { target } => return self.enter(target, None),
+            Op::Exit => return self.leave(),
+        }
+        Ok(Next::On(1))
+    }
+
+    fn charge(&mut self, instructions: u32) -> Result<(), FaultKind> {
+        match self.left.checked_sub(instructions.into()) {
+            Some(left) => self.left = left,
+            None => return Err(FaultKind::Budget { limit: self.limits.budget }),
+        }
+        Ok(())
+    }
+
+    fn charge_function(&mut self, pc: u32) -> Result<(), FaultKind> {
+        let (start, end) = self.program.function_at(pc);
+        self.charge(end - start)
+    }
+
+    fn jump(&mut self, target: u32) -> Result<Next, FaultKind> {
+        if target <= self.pc {
+            self.charge(self.pc - target + 1)?;
+        }
+        Ok(Next::To(target))
+    }
+
+    /// A function begins; its arguments are in place.
+    fn enter(&mut self, target: u32, callback: Option<(HelperCall, u64)>) -> Result<Next, FaultKind> {
+        if self.memory.stack.chain() == MAX_CALL_FRAMES {
+            return Err(FaultKind::CallDepth);
+        }
+        self.charge_function(target)?;
+        let [_, _, _, _, _, _, r6, r7, r8, r9, r10, ..] = self.regs;
+        let kept = [r6, r7, r8, r9, r10];
+        self.callers.push(Caller { prog: self.prog, pc: self.pc, kept, loops: self.loops, callback });
+        self.regs[10] = self.memory.stack.push(false);
+        self.loops = 0;
+        Ok(Next::To(target))
+    }
+
+    /// The current function ends: back to who called it, or to the helper that wanted it to run.
+    fn leave(&mut self) -> Result<Next, FaultKind> {
+        let Some(caller) = self.callers.pop() else { return Ok(Next::End) };
+        self.memory.stack.pop();
+        self.prog = caller.prog;
+        self.program = &self.programs[caller.prog.0 as usize];
+        self.pc = caller.pc;
+        self.regs[6..11].copy_from_slice(&caller.kept);
+        self.loops = caller.loops;
+        let Some((call, state)) = caller.callback else { return Ok(Next::On(1)) };
+        let outcome = self.host.resume(&call, state, self.regs[0], self.memory);
+        self.conclude(call, outcome.map_err(|fault| FaultKind::Helper(call.id, fault))?)
+    }
+
+    fn helper(&mut self, id: HelperId) -> Result<Next, FaultKind> {
+        let [_, r1, r2, r3, r4, r5, ..] = self.regs;
+        let call = HelperCall { id, args: [r1, r2, r3, r4, r5], prog: self.prog, pc: self.pc };
+        let outcome = self.host.call(&call, self.memory);
+        self.conclude(call, outcome.map_err(|fault| FaultKind::Helper(id, fault))?)
+    }
+
+    fn conclude(&mut self, call: HelperCall, outcome: Outcome) -> Result<Next, FaultKind> {
+        match outcome {
+            Outcome::Return(r0) => self.regs[0] = r0,
+            Outcome::Unchanged => {}
+            Outcome::TailCall(prog) => return self.tail_call(prog),
+            Outcome::Callback(callback) => return self.callback(call, callback),
+        }
+        Ok(Next::On(1))
+    }
+
+    fn callback(&mut self, call: HelperCall, callback: Callback) -> Result<Next, FaultKind> {
+        let target = memory::function_pc(callback.function)
+            .filter(|pc| self.program.functions().binary_search(pc).is_ok())
+            .ok_or(FaultKind::NoSuchFunction { target: callback.function })?;
+        let next = self.enter(target, Some((call, callback.state)))?;
+        self.regs[1..6].copy_from_slice(&callback.args);
+        Ok(next)
+    }
+
+    /// The current function ends, and a program with a stack of its own takes its place.
+    fn tail_call(&mut self, prog: ProgIdx) -> Result<Next, FaultKind> {
+        if self.tail_calls == MAX_TAIL_CALLS {
+            return Ok(Next::On(1));
+        }
+        let bytes = self.memory.stack.of_callers();
+        if bytes >= MAX_TAIL_CALL_STACK {
+            return Err(FaultKind::TailCallStack { bytes });
+        }
+        let missing = FaultKind::NoSuchFunction { target: prog.0.into() };
+        self.program = self.programs.get(prog.0 as usize).ok_or(missing)?;
+        self.prog = prog;
+        self.tail_calls += 1;
+        self.loops = 0;
+        self.memory.stack.pop();
+        self.regs[10] = self.memory.stack.push(true);
+        self.pc = 0;
+        self.charge_function(0)?;
+        Ok(Next::To(0))
+    }
+}
+
+impl From<Denied> for FaultKind {
+    fn from(denied: Denied) -> Self {
+        Self::Access(denied)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,44 @@
+//! Runs XDP programs as a compiler leaves them: no verifier, no root, every access checked.
+//!
+//! A program is a vector of [`Insn`]s. [`Program::decode`] refuses what cannot be executed at all, with the
+//! kernel's rules for jumps, registers and reserved fields, so that execution is total. [`interp::run`]
+//! executes it on a [`Memory`] of segments with exact bounds; helper calls go to a [`Host`]. What the
+//! kernel's verifier would have refused is a [`Fault`] at the instruction that does it.
+//! [`interp::threaded`] does the same faster.
+//!
+//! Deterministic: addresses, results and faults depend on program and input alone. The model is
+//! little-endian on every machine, as the objects are that it runs (`bpfel`).
+//!
+//! ```
+//! use xdpsim_vm::{Insn, Limits, Memory, NoHelpers, ProgIdx, Program, interp};
+//!
+//! // r0 = 2; exit
+//! let code = [0xb7, 0, 0, 0, 2, 0, 0, 0, 0x95, 0, 0, 0, 0, 0, 0, 0];
+//! let program = Program::decode(&Insn::read_all(&code)?, 0)?;
+//! let mut memory = Memory::new();
+//! memory.packet_in(&[0; 64], 256, 320);
+//! let verdict = interp::run(&[program], ProgIdx(0), &mut memory, &mut NoHelpers, Limits::default())?;
+//! assert_eq!(verdict, 2);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+#![forbid(unsafe_code)]
+
+pub mod check;
+pub mod fault;
+pub mod helpers;
+pub mod host;
+pub mod insn;
+pub mod interp;
+pub mod load;
+pub mod maps;
+pub mod memory;
+pub mod op;
+pub mod program;
+
+pub use check::{CheckError, Problem};
+pub use fault::{Access, Denied, Fault, FaultKind, HelperFault, Why};
+pub use host::{Callback, HelperCall, HelperId, Host, NoHelpers, Outcome, ProgIdx};
+pub use insn::{Insn, Reg, Size};
+pub use interp::Limits;
+pub use memory::{MapIdx, Memory, Region, RegionKind, Slab};
+pub use program::Program;

@@ -1,0 +1,116 @@
+//! HASH, PERCPU_HASH and their LRU kinds.
+//!
+//! An LRU map that is full drops the element that was not used for longest, by second chance: a hand goes round,
+//! and what a program looked up or wrote since its last turn is spared once. A kernel drops other ones, and
+//! often several at a time before it is full, because it keeps lists for each CPU.
+
+use xdpsim_devmap::Errno;
+
+use super::keys::KeyIndex;
+use super::values::{Caller, Values};
+use super::{UPDATE_EXIST, UPDATE_LOCK, UPDATE_NOEXIST};
+use crate::memory::Slab;
+
+/// A hash.
+#[derive(Clone, Debug)]
+pub(super) struct Hash {
+    pub keys: KeyIndex,
+    pub values: Values,
+    pub lru: Option<Lru>,
+}
+
+/// What was used, by slot.
+#[derive(Clone, Debug)]
+pub(super) struct Lru {
+    used: Vec<bool>,
+    hand: u32,
+}
+
+impl Lru {
+    pub fn new(slots: u32) -> Self {
+        Self { used: vec![false; slots as usize], hand: 0 }
+    }
+}
+
+impl Hash {
+    /// The element of a key. A program's lookup counts as use.
+    pub fn find(&mut self, key: &[u8], caller: Caller) -> Option<u32> {
+        let found = self.keys.find(key)?;
+        if let (Some(lru), Caller::Program(_)) = (&mut self.lru, caller) {
+            lru.used[found as usize] = true;
+        }
+        Some(found)
+    }
+
+    pub fn update(
+        &mut self,
+        slab: &mut Slab,
+        key: &[u8],
+        value: &[u8],
+        flags: u64,
+        caller: Caller,
+    ) -> Result<(), Errno> {
+        // None of our values has a lock; the kinds that cannot have one do not know the flag.
+        if flags & !UPDATE_LOCK > UPDATE_EXIST || flags & UPDATE_LOCK != 0 {
+            return Err(Errno::EINVAL);
+        }
+        let Some(found) = self.keys.find(key) else {
+            return if flags == UPDATE_EXIST {
+                Err(Errno::ENOENT)
+            } else {
+                self.insert(slab, key, value, caller)
+            };
+        };
+        if flags == UPDATE_NOEXIST {
+            return Err(Errno::EEXIST);
+        }
+        // An element is replaced by another one; a per-CPU one is written.
+        let element = if self.values.is_percpu() { found } else { self.keys.replace(key).unwrap_or(found) };
+        self.values.write(slab, element, value, caller);
+        self.mark(element);
+        Ok(())
+    }
+
+    fn insert(&mut self, slab: &mut Slab, key: &[u8], value: &[u8], caller: Caller) -> Result<(), Errno> {
+        if self.keys.is_full() && self.lru.is_some() {
+            self.evict();
+        }
+        let element = self.keys.insert(key).ok_or(Errno::E2BIG)?;
+        self.values.write_new(slab, element, value, caller);
+        self.mark(element);
+        Ok(())
+    }
+
+    fn mark(&mut self, element: u32) {
+        if let Some(lru) = &mut self.lru {
+            lru.used[element as usize] = true;
+        }
+    }
+
+    /// Drops the first element that was not used since the hand's last turn.
+    fn evict(&mut self) {
+        let Some(lru) = &mut self.lru else { return };
+        // Two turns at most: the first one takes all marks off.
+        let victim = loop {
+            let Some(slot) = self.keys.next(lru.hand.checked_sub(1)) else {
+                lru.hand = 0;
+                continue;
+            };
+            lru.hand = slot + 1;
+            if !std::mem::take(&mut lru.used[slot as usize]) {
+                break slot;
+            }
+        };
+        let key = self.keys.key(victim).to_vec();
+        self.keys.remove(&key);
+    }
+
+    pub fn delete(&mut self, key: &[u8]) -> Result<(), Errno> {
+        self.keys.remove(key).map(drop).ok_or(Errno::ENOENT)
+    }
+
+    /// The slot after a key's; the first one if the key is not there.
+    pub fn next(&self, key: Option<&[u8]>) -> Option<u32> {
+        self.keys.next(key.and_then(|key| self.keys.find(key)))
+    }
+}

@@ -1,0 +1,166 @@
+//! Which slot a key has: a hash table with open addressing, made at its full size.
+//!
+//! Nothing is allocated by an operation but room in the list of free slots. Iteration goes by slot, which
+//! depends on the history of insertions and removals alone: never on addresses or chance. A replaced element
+//! moves to a spare slot, as the kernel's does: who still points to the old value sees the old value.
+
+/// Odd, with no pattern (the fraction of the golden ratio).
+const MULTIPLIER: u64 = 0x9e37_79b9_7f4a_7c15;
+
+/// Keys of equal length and their slots.
+#[derive(Clone, Debug)]
+pub(super) struct KeyIndex {
+    key_size: usize,
+    capacity: u32,
+    len: u32,
+    /// Keys by slot; slots in use and free ones alike.
+    keys: Vec<u8>,
+    used: Vec<u64>,
+    /// Slot plus one; 0 is empty. A power of two long, at most half full.
+    table: Vec<u32>,
+    /// Freed slots, the last one freed is the first one taken.
+    free: Vec<u32>,
+    /// Slots from here on were never used.
+    fresh: u32,
+    /// Takes the place of an element that is replaced.
+    spare: u32,
+}
+
+impl KeyIndex {
+    /// Slots that an index of this capacity gives out: one more, see [`KeyIndex::replace`].
+    pub fn slots(capacity: u32) -> u32 {
+        capacity.saturating_add(1)
+    }
+
+    pub fn new(key_size: u32, capacity: u32) -> Self {
+        let slots = Self::slots(capacity) as usize;
+        let key_size = key_size as usize;
+        Self {
+            key_size,
+            capacity,
+            len: 0,
+            keys: vec![0; slots * key_size],
+            used: vec![0; slots.div_ceil(64)],
+            table: vec![0; (slots * 2).next_power_of_two()],
+            free: Vec::new(),
+            fresh: 0,
+            spare: capacity,
+        }
+    }
+
+    pub fn is_full(&self) -> bool {
+        self.len == self.capacity
+    }
+
+    pub fn len(&self) -> u32 {
+        self.len
+    }
+
+    pub fn key(&self, slot: u32) -> &[u8] {
+        let at = slot as usize * self.key_size;
+        &self.keys[at..at + self.key_size]
+    }
+
+    fn is_used(&self, slot: u32) -> bool {
+        self.used[slot as usize / 64] >> (slot % 64) & 1 == 1
+    }
+
+    fn home(&self, key: &[u8]) -> usize {
+        let mut hash = 0_u64;
+        let (words, rest) = key.as_chunks::<8>();
+        for word in words {
+            hash = (hash ^ u64::from_le_bytes(*word)).wrapping_mul(MULTIPLIER);
+            hash ^= hash >> 32;
+        }
+        let mut last = [0; 8];
+        last[..rest.len()].copy_from_slice(rest);
+        hash = (hash ^ u64::from_le_bytes(last)).wrapping_mul(MULTIPLIER);
+        (hash ^ hash >> 32) as usize & (self.table.len() - 1)
+    }
+
+    /// Where in the table a key is, or where it would be.
+    fn place(&self, key: &[u8]) -> (usize, Option<u32>) {
+        let mut at = self.home(key);
+        loop {
+            match self.table[at].checked_sub(1) {
+                None => return (at, None),
+                Some(slot) if self.key(slot) == key => return (at, Some(slot)),
+                Some(_) => at = (at + 1) & (self.table.len() - 1),
+            }
+        }
+    }
+
+    /// A key's slot.
+    pub fn find(&self, key: &[u8]) -> Option<u32> {
+        self.place(key).1
+    }
+
+    /// A slot for a key that is not there yet; none if all are taken.
+    pub fn insert(&mut self, key: &[u8]) -> Option<u32> {
+        if self.is_full() {
+            return None;
+        }
+        let slot = self.free.pop().unwrap_or_else(|| {
+            self.fresh += 1;
+            self.fresh - 1
+        });
+        let (at, _) = self.place(key);
+        self.put(at, slot, key);
+        self.len += 1;
+        Some(slot)
+    }
+
+    fn put(&mut self, at: usize, slot: u32, key: &[u8]) {
+        let from = slot as usize * self.key_size;
+        self.keys[from..from + self.key_size].copy_from_slice(key);
+        self.used[slot as usize / 64] |= 1 << (slot % 64);
+        self.table[at] = slot + 1;
+    }
+
+    fn unuse(&mut self, slot: u32) {
+        self.used[slot as usize / 64] &= !(1 << (slot % 64));
+    }
+
+    /// A new slot for a key that is there; the old one becomes the spare.
+    pub fn replace(&mut self, key: &[u8]) -> Option<u32> {
+        let (at, old) = self.place(key);
+        let old = old?;
+        let new = std::mem::replace(&mut self.spare, old);
+        self.unuse(old);
+        self.put(at, new, key);
+        Some(new)
+    }
+
+    /// Frees a key's slot.
+    pub fn remove(&mut self, key: &[u8]) -> Option<u32> {
+        let (at, slot) = self.place(key);
+        let slot = slot?;
+        self.close_gap(at);
+        self.unuse(slot);
+        self.free.push(slot);
+        self.len -= 1;
+        Some(slot)
+    }
+
+    /// Moves back what was pushed beyond `gap` by collisions, so that no search ends too early.
+    fn close_gap(&mut self, mut gap: usize) {
+        let mask = self.table.len() - 1;
+        let mut at = gap;
+        loop {
+            at = (at + 1) & mask;
+            let Some(slot) = self.table[at].checked_sub(1) else { break };
+            let home = self.home(self.key(slot));
+            if at.wrapping_sub(home) & mask >= at.wrapping_sub(gap) & mask {
+                self.table[gap] = self.table[at];
+                gap = at;
+            }
+        }
+        self.table[gap] = 0;
+    }
+
+    /// The slot in use that follows, or the first.
+    pub fn next(&self, after: Option<u32>) -> Option<u32> {
+        let from = after.map_or(0, |slot| slot + 1);
+        (from..KeyIndex::slots(self.capacity)).find(|slot| self.is_used(*slot))
+    }
+}

@@ -1,0 +1,171 @@
+//! A map's values in memory: equal slots, each with its own bounds, or records of any length.
+//!
+//! A slab is allocated once, at its full size, and never moves. Which slot belongs to which key, and which
+//! are free, is the map's to know: a freed slot stays accessible, as an element does in the kernel until
+//! the program ends.
+
+use std::ops::Range;
+
+use super::BASE;
+
+/// Slots are multiples of this, as in the kernel's maps.
+const ALIGN: u32 = 8;
+
+#[derive(Clone, Debug)]
+enum Shape {
+    /// Equal slots.
+    Slots { stride: u32 },
+    /// Records that are open, by where they begin, in order.
+    Records(Vec<Range<u32>>),
+}
+
+/// Bytes of a map's values.
+#[derive(Clone, Debug)]
+pub struct Slab {
+    bytes: Vec<u8>,
+    value_size: u32,
+    shape: Shape,
+    read_only: bool,
+}
+
+impl Slab {
+    /// Values of equal size, zero; none for a map whose values no program can see. `None` if they need
+    /// more than a segment has.
+    #[must_use]
+    pub fn slots(value_size: u32, count: u32) -> Option<Self> {
+        let stride = value_size.checked_next_multiple_of(ALIGN)?.max(ALIGN);
+        let len = stride.checked_mul(count).filter(|len| len.checked_add(BASE).is_some())?;
+        Some(Self {
+            bytes: vec![0; len as usize],
+            value_size,
+            shape: Shape::Slots { stride },
+            read_only: false,
+        })
+    }
+
+    /// No slots: maps of devices and the like.
+    #[must_use]
+    pub fn empty() -> Self {
+        Self { bytes: vec![], value_size: 0, shape: Shape::Slots { stride: ALIGN }, read_only: false }
+    }
+
+    /// Room for records, none of them open. `None` if it is more than a segment has.
+    #[must_use]
+    pub fn records(size: u32) -> Option<Self> {
+        size.checked_add(BASE)?;
+        let bytes = vec![0; size as usize];
+        Some(Self { bytes, value_size: 0, shape: Shape::Records(vec![]), read_only: false })
+    }
+
+    /// The same, but programs and helpers that act for them can only read it.
+    #[must_use]
+    pub fn read_only(self) -> Self {
+        Self { read_only: true, ..self }
+    }
+
+    /// Bytes of a value.
+    #[must_use]
+    pub fn value_size(&self) -> u32 {
+        self.value_size
+    }
+
+    /// Where a slot begins in [`Slab::all`]: to be used with [`super::slab_address`].
+    #[must_use]
+    pub fn offset(&self, slot: u32) -> u32 {
+        match self.shape {
+            Shape::Slots { stride } => slot.wrapping_mul(stride),
+            Shape::Records(_) => 0,
+        }
+    }
+
+    /// A value.
+    ///
+    /// # Panics
+    /// If there is no such slot.
+    #[must_use]
+    pub fn value(&self, slot: u32) -> &[u8] {
+        let at = self.offset(slot) as usize;
+        &self.bytes[at..at + self.value_size as usize]
+    }
+
+    /// A value, whether programs may write it or not.
+    ///
+    /// # Panics
+    /// If there is no such slot.
+    pub fn value_mut(&mut self, slot: u32) -> &mut [u8] {
+        let at = self.offset(slot) as usize;
+        &mut self.bytes[at..at + self.value_size as usize]
+    }
+
+    /// All bytes, gaps between slots included.
+    #[must_use]
+    pub fn all(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// All bytes, whether programs may write them or not.
+    pub fn all_mut(&mut self) -> &mut [u8] {
+        &mut self.bytes
+    }
+
+    /// Opens a record: programs can access these bytes until it is closed. Does nothing on a slab of slots.
+    pub fn open(&mut self, record: Range<u32>) {
+        if let Shape::Records(open) = &mut self.shape {
+            let at = open.partition_point(|other| other.start < record.start);
+            open.insert(at, record);
+        }
+    }
+
+    /// Closes the record that begins at `start`: its bounds, if one was open.
+    pub fn close(&mut self, start: u32) -> Option<Range<u32>> {
+        let Shape::Records(open) = &mut self.shape else { return None };
+        let at = open.binary_search_by_key(&start, |record| record.start).ok()?;
+        Some(open.remove(at))
+    }
+
+    /// The value that an offset into the slab is in, and its bounds.
+    #[inline]
+    fn bounds(&self, at: u32) -> Option<(u32, Range<u32>)> {
+        match &self.shape {
+            Shape::Slots { stride } => {
+                let slot = at / stride;
+                let lo = slot * stride;
+                (at < self.bytes.len() as u32).then(|| (slot, lo..lo + self.value_size))
+            }
+            Shape::Records(open) => {
+                let record = open.partition_point(|record| record.start <= at).checked_sub(1)?;
+                Some((record as u32, open[record].clone()))
+            }
+        }
+    }
+
+    #[inline]
+    fn range(&self, offset: u32, len: u32) -> Option<Range<usize>> {
+        let at = offset.checked_sub(BASE)?;
+        let (_, bounds) = self.bounds(at)?;
+        let inside = u64::from(at) + u64::from(len) <= u64::from(bounds.end);
+        inside.then(|| at as usize..at as usize + len as usize)
+    }
+
+    #[inline]
+    pub(super) fn bytes(&self, offset: u32, len: u32) -> Option<&[u8]> {
+        self.range(offset, len).and_then(|range| self.bytes.get(range))
+    }
+
+    #[inline]
+    pub(super) fn writable(&self, offset: u32, len: u32) -> Option<Range<usize>> {
+        if self.read_only { None } else { self.range(offset, len) }
+    }
+
+    #[inline]
+    pub(super) fn range_mut(&mut self, range: Range<usize>) -> &mut [u8] {
+        &mut self.bytes[range]
+    }
+
+    /// The slot that is meant, or the first or last one: with the bounds of its offsets in the segment.
+    pub(super) fn nearest(&self, offset: u32) -> Option<(u32, (u32, u32))> {
+        let at = offset.saturating_sub(BASE).min((self.bytes.len() as u32).saturating_sub(1));
+        let (slot, bounds) = self.bounds(at)?;
+        Some((slot, (BASE + bounds.start, BASE + bounds.end)))
+    }
+}

@@ -1,0 +1,95 @@
+//! Segments, bounds and what helpers use.
+
+use super::*;
+
+fn memory() -> Memory {
+    let mut memory = Memory::new();
+    memory.packet_in(b"0123456789abcdef", 32, 8);
+    memory.set_context(ContextFields { ingress_ifindex: 7, rx_queue_index: 2, egress_ifindex: 9 });
+    memory
+}
+
+/// `struct xdp_md`: data, data_end, data_meta, ingress_ifindex, rx_queue_index, egress_ifindex.
+#[test]
+fn the_context_has_the_fields_of_xdp_md() {
+    let mut memory = memory();
+    memory.move_packet(24, 30, 40);
+    let fields: Vec<u64> =
+        (0..6).map(|i| memory.load(context_address() + 4 * i, Size::W).expect("a field")).collect();
+    let base = u64::from(BASE);
+    assert_eq!(fields, [base + 30, base + 40, base + 24, 7, 2, 9]);
+    assert_eq!((memory.packet().metadata().len(), memory.packet().frame().len()), (6, 10));
+}
+
+#[test]
+fn metadata_belongs_to_the_packet_and_headroom_does_not() {
+    let mut memory = memory();
+    memory.move_packet(24, 32, 48);
+    let at = |offset: u32| u64::from(BASE + offset);
+    assert!(memory.store(at(24), Size::Dw, 5).is_ok());
+    assert_eq!(memory.store(at(23), Size::B, 5).map_err(|denied| denied.why), Err(Why::OutOfBounds));
+    assert_eq!(memory.load(at(28), Size::Dw), Ok(u64::from(u32::from_le_bytes(*b"0123")) << 32));
+}
+
+#[test]
+fn an_access_never_wraps_around() {
+    let mut memory = memory();
+    for addr in [u64::MAX, u64::MAX - 3, 0xffff_ffff, 0xffff_fffc, (1 << 32) - 1, (17 << 32) - 1] {
+        for size in Size::ALL {
+            assert!(memory.load(addr, size).is_err(), "{addr:#x}");
+            assert!(memory.store(addr, size, 0).is_err(), "{addr:#x}");
+        }
+        assert!(memory.bytes(addr, u32::MAX).is_err(), "{addr:#x}");
+        assert!(memory.bytes_mut(addr, u32::MAX).is_err(), "{addr:#x}");
+    }
+    assert!(memory.bytes(u64::from(BASE + 32), u32::MAX).is_err());
+}
+
+#[test]
+fn handles_and_functions_are_found_again() {
+    assert_eq!(handle_map(handle_address(MapIdx(5))), Some(MapIdx(5)));
+    assert_eq!(function_pc(function_address(12)), Some(12));
+    assert_eq!((handle_map(function_address(1)), function_pc(handle_address(MapIdx(1)))), (None, None));
+}
+
+#[test]
+fn copies_go_between_segments() {
+    let mut memory = memory();
+    let map = memory.add_slab(Slab::slots(200, 2).expect("small"));
+    let (packet, value) = (u64::from(BASE + 32), slab_address(map, memory.slab(map).offset(1)));
+    memory.copy(packet, value, 16).expect("both are there");
+    assert_eq!(&memory.slab(map).value(1)[..16], b"0123456789abcdef");
+    memory.slab_mut(map).value_mut(0).fill(3);
+    memory.copy(slab_address(map, 0), value, 200).expect("longer than a chunk");
+    assert_eq!(memory.slab(map).value(1), [3; 200]);
+    let denied = memory.copy(value, packet, 17).expect_err("the packet is shorter");
+    assert!(denied.access.write);
+    assert_eq!(memory.packet().frame(), b"0123456789abcdef", "nothing was copied");
+}
+
+#[test]
+fn records_can_be_accessed_while_they_are_open() {
+    let mut memory = memory();
+    let ring = memory.add_slab(Slab::records(64).expect("small"));
+    let at = |offset| slab_address(ring, offset);
+    assert!(memory.load(at(8), Size::B).is_err());
+    memory.slab_mut(ring).open(8..20);
+    memory.slab_mut(ring).open(32..40);
+    assert!(memory.store(at(12), Size::Dw, 1).is_ok());
+    assert_eq!(memory.store(at(13), Size::Dw, 1).map_err(|denied| denied.why), Err(Why::OutOfBounds));
+    assert!(memory.load(at(24), Size::B).is_err());
+    assert_eq!(memory.slab_mut(ring).close(8), Some(8..20));
+    assert!(memory.load(at(12), Size::B).is_err());
+    assert!(memory.load(at(32), Size::Dw).is_ok());
+    assert_eq!(memory.slab_mut(ring).close(8), None);
+}
+
+#[test]
+fn a_slab_that_no_segment_can_hold_is_refused() {
+    assert!(Slab::slots(u32::MAX, 1).is_none());
+    assert!(Slab::slots(8, 1 << 29).is_none());
+    assert!(Slab::records(u32::MAX).is_none());
+    let mut memory = memory();
+    let none = memory.add_slab(Slab::empty());
+    assert!(memory.load(slab_address(none, 0), Size::B).is_err());
+}
