@@ -9,7 +9,7 @@ use std::process::Command;
 
 use crate::generated::Mode;
 use crate::steps::{Outcome, Steps, cargo, command, must_succeed};
-use crate::{Failure, conformance, fuzz, rules, tidy, tools, vanished};
+use crate::{Failure, conformance, fuzz, rules, tidy, tools};
 
 /// The step that may be skipped even in CI: building cargo-deny takes minutes.
 const LICENCES: &str = "licences (cargo-deny)";
@@ -39,7 +39,6 @@ pub fn run(root: &Path, options: &[String]) -> Result<(), Failure> {
     steps.run("conformance", || conformance::run(root, Mode::Check).into());
     steps.run("tidy", || tidy::run(root).into());
     steps.run("tests", || tests(root));
-    steps.run("vanished page", || vanished::run(root, Mode::Check).into());
     steps.run("kernel (model and running kernel)", || kernel(root, &target));
     steps.run("release build", || must_succeed(cargo(root, &["build", "--release", "--locked"])).into());
     steps.run("downstream (examples/downstream)", || downstream(root, &target));
