@@ -40,7 +40,9 @@ pub fn run(root: &Path, options: &[String]) -> Result<(), Failure> {
     steps.run("tidy", || tidy::run(root).into());
     steps.run("tests", || tests(root));
     steps.run("kernel (model and running kernel)", || kernel(root, &target));
-    steps.run("release build", || must_succeed(cargo(root, &["build", "--release", "--locked"])).into());
+    steps.run("release build", || {
+        must_succeed(cargo(root, &["build", "--release", "--locked", "-p", "xdpsim"])).into()
+    });
     steps.run("downstream (examples/downstream)", || downstream(root, &target));
     steps.run("examples (xdpsim test)", || examples(root, &target));
     steps.run("corpus", || script(root, &target, CORPUS, &["python3", "tcpdump", "editcap"]));
