@@ -142,7 +142,9 @@ fn every_clause_is_exercised_or_has_a_reason() {
     let deferred = deferred();
     let later = |id: &str| deferred.iter().any(|one| one == id || id.split('.').next() == Some(one));
     let wanted: Vec<String> = catalogue(&["HLP", "RED", "ENQ", "FLU", "DVP", "BRD", "DRV", "TRC"]);
-    let wanted: BTreeSet<String> = wanted.into_iter().filter(|id| !later(id)).collect();
+    let mut wanted: BTreeSet<String> = wanted.into_iter().filter(|id| !later(id)).collect();
+    // The map campaign's, but for this one, which takes a frame.
+    wanted.insert("MAP-12.b".to_owned());
     let exercised: Vec<&str> = clauses().map(|clause| clause.id).collect();
     let reasons = NOT_PROVOCABLE.iter().map(|reason| reason.id);
     let mut listed: Vec<String> = exercised.into_iter().chain(reasons).map(str::to_owned).collect();

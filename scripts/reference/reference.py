@@ -106,8 +106,7 @@ class Simulation:
     def softirqs(self):
         """Polls the port, then each far end that was woken, 64 frames each, until all is quiet."""
         while self.waiting or any(port.peer["woken"] for port in self.ports.values()):
-            if self.kernel >= (6, 11):  # HLP-20.b, HLP-20.d: a poll that found 64 ended its softirq run
-                self.info = FRESH()
+            self.info = FRESH() if self.kernel >= (6, 11) else self.info  # HLP-20.b: a run for each poll
             frames, self.waiting = self.waiting[:POLL], self.waiting[POLL:]
             for frame in frames:
                 self.receive(frame)
@@ -127,6 +126,7 @@ class Simulation:
 
     def run(self, name, frame):
         """The verdict of a program, which may write into the frame and into the redirect info."""
+        self.info.kind = self.info.kind if self.kernel >= (6, 11) else None  # HLP-20.d
         program = self.programs.get(name, {"kind": "script", "cycle": [["return pass"]]})
         if program["kind"] == "rewrite":
             start, end = program["offset"], program["offset"] + len(program["bytes"])
@@ -167,7 +167,7 @@ class Simulation:
         return errno or self.enqueue(frame, port, program)
 
     def broadcast(self, frame, exclude):  # BRD-01, BRD-05, BRD-08
-        if exclude and len(self.ingress.uppers) > 8 and self.kernel >= (6, 12):
+        if exclude and len(self.ingress.uppers) > 8:
             return "EOVERFLOW"
         excluded = [port.ifindex for port in (self.ingress, *map(self.ports.get, self.ingress.uppers))]
         targets = [(port, program) for port, program in self.info.map.walk()
