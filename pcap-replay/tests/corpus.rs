@@ -135,6 +135,14 @@ proptest! {
 }
 
 #[test]
+fn a_capture_is_no_report() {
+    let folder = Folder::new();
+    let said = folder.capture("a.pcap", &[60], 0).run("merge a.pcap");
+    assert_eq!(said.code, 2, "{}", said.out);
+    assert!(said.err.contains("a.pcap: not a report: expected JSON"), "{}", said.err);
+}
+
+#[test]
 fn reports_that_do_not_belong_together_are_refused() {
     let folder = Folder::new();
     folder.write("s.toml", LOSSY).capture("a.pcap", &[60; 3], 0).capture("b.pcap", &[60; 3], 0);

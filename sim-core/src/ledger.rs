@@ -70,7 +70,10 @@ struct Row {
 /// Frames from one ingress.
 #[derive(Clone, Debug, Default)]
 struct Ingress {
-    /// Frames that were to leave by a port, by that port.
+    /// Frames that left by a port, by that port. Booked for every bulk, so these stand side by side: a row for
+    /// each port is 2 KiB, and rows of many ports would push one another out of the cache.
+    delivered: Vec<Tally>,
+    /// Frames that were to leave by a port and did not, by that port; as many as `delivered`.
     by_egress: Vec<Option<Box<Row>>>,
     /// Frames that were never assigned one.
     no_egress: Option<Box<Row>>,
@@ -135,18 +138,7 @@ impl Ledger {
             return;
         }
         let ingress = &mut self.ingress[ingress.0 as usize];
-        let row = match egress {
-            None => &mut ingress.no_egress,
-            Some(dev) => {
-                let index = dev.0 as usize;
-                if index >= ingress.by_egress.len() {
-                    ingress.grow(index);
-                }
-                &mut ingress.by_egress[index]
-            }
-        };
-        let row = row.get_or_insert_with(|| Box::new(Row { by_fate: [Tally::default(); Fate::COUNT] }));
-        row.by_fate[fate as usize].add(frames, bytes, frame);
+        ingress.tally(egress, fate).add(frames, bytes, frame);
     }
 
     /// A bulk that the driver refused with an errno of the fault plan.
@@ -174,12 +166,8 @@ impl Ledger {
     /// Everything that ended, in order of ingress, egress (none first), fate.
     pub fn ends(&self) -> impl Iterator<Item = (DevId, Option<DevId>, Fate, Option<Errno>, &Tally)> {
         let plain = self.ingress.iter().enumerate().flat_map(|(from, ingress)| {
-            let rows = ingress.rows();
-            rows.flat_map(move |(egress, row)| {
-                let tallies = Fate::ALL.iter().map(move |&fate| (fate, &row.by_fate[fate as usize]));
-                let used = tallies.filter(|(_, tally)| tally.frames > 0);
-                used.map(move |(fate, tally)| (DevId(from as u32), egress, fate, fate.errno(), tally))
-            })
+            let used = ingress.tallies().filter(|(.., tally)| tally.frames > 0);
+            used.map(move |(egress, fate, tally)| (DevId(from as u32), egress, fate, fate.errno(), tally))
         });
         let faults = self.driver_faults.iter().map(|(&(ingress, egress, errno), tally)| {
             (ingress, Some(egress), Fate::DriverFault, Some(errno), tally)
@@ -206,14 +194,44 @@ impl Ledger {
 }
 
 impl Ingress {
+    /// Where frames of this egress and fate are counted.
+    #[inline]
+    fn tally(&mut self, egress: Option<DevId>, fate: Fate) -> &mut Tally {
+        let Some(DevId(dev)) = egress else { return tally_of(&mut self.no_egress, fate) };
+        let index = dev as usize;
+        if index >= self.delivered.len() {
+            self.grow(index);
+        }
+        match fate {
+            Fate::Delivered => &mut self.delivered[index],
+            _ => tally_of(&mut self.by_egress[index], fate),
+        }
+    }
+
     #[cold]
     fn grow(&mut self, index: usize) {
+        self.delivered.resize_with(index + 1, Tally::default);
         self.by_egress.resize_with(index + 1, || None);
     }
 
-    fn rows(&self) -> impl Iterator<Item = (Option<DevId>, &Row)> {
-        let none = self.no_egress.iter().map(|row| (None, row.as_ref()));
-        let by_egress = self.by_egress.iter().enumerate();
-        none.chain(by_egress.filter_map(|(to, row)| row.as_deref().map(|row| (Some(DevId(to as u32)), row))))
+    /// All that is counted: what has no egress first, then by egress; each by fate.
+    fn tallies(&self) -> impl Iterator<Item = (Option<DevId>, Fate, &Tally)> {
+        let none = Fate::ALL.iter().filter_map(|&fate| {
+            self.no_egress.as_deref().map(|row| (None, fate, &row.by_fate[fate as usize]))
+        });
+        let by_egress = self.delivered.iter().zip(&self.by_egress).enumerate();
+        let some = by_egress.flat_map(|(index, (delivered, row))| {
+            let egress = Some(DevId(index as u32));
+            Fate::ALL.iter().filter_map(move |&fate| match fate {
+                Fate::Delivered => Some((egress, fate, delivered)),
+                _ => row.as_deref().map(|row| (egress, fate, &row.by_fate[fate as usize])),
+            })
+        });
+        none.chain(some)
     }
+}
+
+fn tally_of(row: &mut Option<Box<Row>>, fate: Fate) -> &mut Tally {
+    let row = row.get_or_insert_with(|| Box::new(Row { by_fate: [Tally::default(); Fate::COUNT] }));
+    &mut row.by_fate[fate as usize]
 }

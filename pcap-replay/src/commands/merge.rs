@@ -1,6 +1,6 @@
 //! `xdpsim merge`: the reports of a corpus' parts as the report of the whole.
 
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::path::Path;
 
 use crate::cli::MergeArgs;
@@ -30,7 +30,10 @@ fn read(path: &Path) -> Result<Named, Failure> {
     let cannot = |message: &str| {
         Failure::usage(format!("{file}: {message}"), "name reports of `xdpsim replay --json`")
     };
-    read.map_err(|error| cannot(&format!("cannot read the report: {error}")))?;
+    read.map_err(|error| match error.kind() {
+        ErrorKind::InvalidData => cannot("not a report: expected JSON, found bytes that are no text"),
+        _ => cannot(&format!("cannot read the report: {error}")),
+    })?;
     let results = merge::read(&text).map_err(|message| cannot(&message))?;
     Ok(Named { file, results })
 }
