@@ -204,9 +204,18 @@ impl Memory {
         &self.packet
     }
 
-    /// Copies a frame in, without metadata. Room around it is in bytes and zero.
+    /// Copies a frame in, without metadata. Room around it is in bytes; what the program uncovers of it is zero.
     pub fn packet_in(&mut self, frame: &[u8], headroom: u32, tailroom: u32) {
-        self.packet.fill(frame, headroom, tailroom);
+        self.packet_in_with_metadata(frame, 0, headroom, tailroom);
+    }
+
+    /// The same, with metadata: the first `meta` of `bytes`. The headroom is what is in front of the metadata.
+    ///
+    /// # Panics
+    /// If there are fewer bytes than metadata.
+    pub fn packet_in_with_metadata(&mut self, bytes: &[u8], meta: u32, headroom: u32, tailroom: u32) {
+        assert!(meta as usize <= bytes.len(), "{meta} bytes of metadata in {} bytes", bytes.len());
+        self.packet.fill(bytes, meta, headroom, tailroom);
         self.refresh_context();
     }
 
@@ -219,7 +228,8 @@ impl Memory {
         self.refresh_context();
     }
 
-    /// The packet's buffer, headroom and tailroom included: for helpers that clear what they grow into.
+    /// The packet's buffer, headroom and tailroom included: for helpers that clear what they grow into. The packet
+    /// counts as written.
     pub fn packet_buffer(&mut self) -> &mut [u8] {
         self.packet.buffer_mut()
     }

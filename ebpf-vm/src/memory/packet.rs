@@ -4,28 +4,54 @@ use super::BASE;
 
 /// A frame in its buffer. `data_meta <= data <= data_end`; only what is between the first and the last of
 /// them can be accessed.
+///
+/// The buffer is kept from frame to frame. What a program may uncover is zero all the same: bytes in front of the
+/// frame are cleared before the next one comes in, but only those that may have been written; behind the
+/// frame, whoever grows it clears what it grows into.
 #[derive(Clone, Debug, Default)]
 pub struct Packet {
+    /// As long as the longest frame so far needed.
     buffer: Vec<u8>,
+    /// How much of it this frame has, tailroom included.
+    size: u32,
     meta: u32,
     data: u32,
     end: u32,
+    /// Everything in front of this offset is zero.
+    clean: u32,
+    dirty: bool,
 }
 
 impl Packet {
-    pub(super) fn fill(&mut self, frame: &[u8], headroom: u32, tailroom: u32) {
-        self.buffer.clear();
-        self.buffer.resize(headroom as usize, 0);
-        self.buffer.extend_from_slice(frame);
-        self.end = self.buffer.len() as u32;
-        self.buffer.resize(self.buffer.len() + tailroom as usize, 0);
-        (self.meta, self.data) = (headroom, headroom);
+    /// Copies metadata and frame in, of which the first `meta` bytes are metadata.
+    pub(super) fn fill(&mut self, bytes: &[u8], meta: u32, headroom: u32, tailroom: u32) {
+        let start = headroom as usize;
+        let end = start + bytes.len();
+        let size = end + tailroom as usize;
+        if self.buffer.len() < size {
+            self.buffer.resize(size, 0);
+        }
+        if self.clean < headroom {
+            self.buffer[self.clean as usize..start].fill(0);
+        }
+        self.buffer[start..end].copy_from_slice(bytes);
+        (self.clean, self.dirty) = (headroom, false);
+        (self.meta, self.data, self.end, self.size) = (headroom, headroom + meta, end as u32, size as u32);
     }
 
     pub(super) fn set_bounds(&mut self, meta: u32, data: u32, end: u32) {
-        let fits = meta <= data && data <= end && end as usize <= self.buffer.len();
-        assert!(fits, "packet bounds {meta}, {data}, {end} in a buffer of {}", self.buffer.len());
+        let fits = meta <= data && data <= end && end <= self.size;
+        assert!(fits, "packet bounds {meta}, {data}, {end} in a buffer of {}", self.size);
         (self.meta, self.data, self.end) = (meta, data, end);
+        self.clean = self.clean.min(meta);
+        self.dirty = true;
+    }
+
+    /// Has anything been written to it, or its bounds been moved, since it came in? If not, it need not be
+    /// copied back.
+    #[must_use]
+    pub fn is_dirty(&self) -> bool {
+        self.dirty
     }
 
     /// Offsets into [`Packet::buffer`]: metadata, data, end.
@@ -64,14 +90,21 @@ impl Packet {
         &self.buffer[self.meta as usize..self.data as usize]
     }
 
-    /// Headroom, metadata, frame and tailroom.
+    /// Metadata, then the frame: what BPF_PROG_TEST_RUN gives back.
+    #[must_use]
+    pub fn output(&self) -> &[u8] {
+        &self.buffer[self.meta as usize..self.end as usize]
+    }
+
+    /// Headroom, metadata, frame and tailroom. What is in the tailroom is not defined.
     #[must_use]
     pub fn buffer(&self) -> &[u8] {
-        &self.buffer
+        &self.buffer[..self.size as usize]
     }
 
     pub(super) fn buffer_mut(&mut self) -> &mut [u8] {
-        &mut self.buffer
+        (self.clean, self.dirty) = (0, true);
+        &mut self.buffer[..self.size as usize]
     }
 
     /// Is this inside the bounds?
@@ -92,6 +125,7 @@ impl Packet {
     #[inline]
     pub(super) fn bytes_mut(&mut self, offset: u32, len: u32) -> &mut [u8] {
         let at = (offset - BASE) as usize;
+        self.dirty = true;
         &mut self.buffer[at..at + len as usize]
     }
 }

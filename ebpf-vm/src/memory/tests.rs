@@ -93,3 +93,45 @@ fn a_slab_that_no_segment_can_hold_is_refused() {
     let none = memory.add_slab(Slab::empty());
     assert!(memory.load(slab_address(none, 0), Size::B).is_err());
 }
+
+/// What one frame's program leaves in the headroom, the next one's does not find.
+#[test]
+fn the_headroom_is_zero_for_every_frame() {
+    let mut memory = Memory::new();
+    for (bytes, headroom, down) in
+        [(300, 256, 200), (64, 256, 256), (64, 512, 40), (9, 64, 64), (64, 600, 600)]
+    {
+        memory.packet_in(&vec![0xee; bytes], headroom, 320);
+        assert!(!memory.packet().is_dirty());
+        let end = headroom + bytes as u32;
+        assert_eq!(memory.packet().bounds(), (headroom, headroom, end));
+        assert_eq!(memory.packet().buffer().len(), (end + 320) as usize);
+        memory.move_packet(headroom - down, headroom, end);
+        assert!(memory.packet().is_dirty());
+        assert!(memory.packet().metadata().iter().all(|&byte| byte == 0), "{bytes}, {headroom}");
+        let meta = u64::from(memory.packet().data_meta());
+        memory.store(meta, Size::B, 7).expect("it is the packet's");
+        memory.bytes_mut(meta, down).expect("all of it").fill(7);
+    }
+}
+
+#[test]
+fn a_store_into_the_packet_makes_it_dirty_and_a_load_does_not() {
+    let mut memory = Memory::new();
+    memory.packet_in_with_metadata(b"meta0123456789", 4, 256, 0);
+    let packet = memory.packet();
+    assert_eq!((packet.metadata(), packet.frame()), (b"meta".as_slice(), b"0123456789".as_slice()));
+    assert_eq!(packet.output(), b"meta0123456789");
+    let data = u64::from(packet.data());
+    memory.load(data, Size::Dw).expect("there are ten bytes");
+    assert!(memory.store(data + 4, Size::Dw, 0).is_err());
+    assert!(!memory.packet().is_dirty());
+    memory.store(data, Size::B, 1).expect("there are ten bytes");
+    assert!(memory.packet().is_dirty());
+    memory.packet_in(b"next", 256, 0);
+    assert!(!memory.packet().is_dirty());
+    memory.packet_buffer().fill(9);
+    memory.packet_in(b"next", 256, 0);
+    memory.move_packet(0, 256, 260);
+    assert_eq!(memory.packet().metadata(), [0; 256]);
+}
