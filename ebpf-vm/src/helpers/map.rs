@@ -87,7 +87,7 @@ impl<W: World> Helpers<'_, W> {
 
     pub(super) fn update(&mut self, memory: &mut Memory, args: [u64; 4]) -> Result<u64, HelperFault> {
         let [map, key, value, flags] = args;
-        let (cpu, mut scratch) = (self.world.cpu(), std::mem::take(&mut self.scratch));
+        let (cpu, mut scratch) = (self.world.cpu(), std::mem::take(&mut self.maps.scratch));
         let (at, map) = self.own(map)?;
         let [key_bytes, value_bytes] = &mut scratch;
         fetch(memory, key, map.spec().key_size, key_bytes)?;
@@ -98,7 +98,7 @@ impl<W: World> Helpers<'_, W> {
         }
         let slab = memory.slab_mut(at);
         let done = map.update(slab, key_bytes, value_bytes, flags, Caller::Program(cpu));
-        self.scratch = scratch;
+        self.maps.scratch = scratch;
         Ok(signed(done.map(|()| 0)))
     }
 
@@ -123,11 +123,11 @@ impl<W: World> Helpers<'_, W> {
         value: u64,
         flags: u64,
     ) -> Result<u64, HelperFault> {
-        let (cpu, mut scratch) = (self.world.cpu(), std::mem::take(&mut self.scratch));
+        let (cpu, mut scratch) = (self.world.cpu(), std::mem::take(&mut self.maps.scratch));
         let (at, map) = self.queue(map)?;
         fetch(memory, value, map.spec().value_size, &mut scratch[1])?;
         let done = map.update(memory.slab_mut(at), &[], &scratch[1], flags, Caller::Program(cpu));
-        self.scratch = scratch;
+        self.maps.scratch = scratch;
         Ok(signed(done.map(|()| 0)))
     }
 
@@ -153,7 +153,7 @@ impl<W: World> Helpers<'_, W> {
         if helper == id::RINGBUF_SUBMIT || helper == id::RINGBUF_DISCARD {
             return self.close_record(helper, memory, first);
         }
-        let mut scratch = std::mem::take(&mut self.scratch);
+        let mut scratch = std::mem::take(&mut self.maps.scratch);
         let (at, map) = self.own(first)?;
         let ring = map.ring().ok_or(HelperFault::Argument { number: 1, expected: "a ring buffer" })?;
         let result = match helper {
@@ -167,7 +167,7 @@ impl<W: World> Helpers<'_, W> {
             }
             _ => ring.query(b),
         };
-        self.scratch = scratch;
+        self.maps.scratch = scratch;
         Ok(result)
     }
 

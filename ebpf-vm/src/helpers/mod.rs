@@ -116,14 +116,12 @@ pub struct Helpers<'a, W> {
     pub maps: &'a mut MapSet,
     /// The surroundings.
     pub world: &'a mut W,
-    /// Keys and values on their way from memory to a map; kept, so that nothing is allocated for a call.
-    scratch: [Vec<u8>; 2],
 }
 
 impl<'a, W: World> Helpers<'a, W> {
     /// For runs with these maps.
     pub fn new(maps: &'a mut MapSet, world: &'a mut W) -> Self {
-        Self { maps, world, scratch: Default::default() }
+        Self { maps, world }
     }
 
     fn tail_call(&mut self, map: u64, index: u64) -> Result<Outcome, HelperFault> {

@@ -31,7 +31,11 @@ pub struct CreateError {
 
 /// All maps of a run; [`MapIdx`] is their place.
 #[derive(Clone, Debug, Default)]
-pub struct MapSet(Vec<Entry>);
+pub struct MapSet {
+    entries: Vec<Entry>,
+    /// Keys and values on their way from memory to a map; kept, so that nothing is allocated for a call.
+    pub(super) scratch: [Vec<u8>; 2],
+}
 
 impl MapSet {
     /// Creates an object's maps for this many CPUs, with what they begin with; their values are added to
@@ -42,36 +46,49 @@ impl MapSet {
     pub fn create(object: &Object, cpus: u32, memory: &mut Memory) -> Result<Self, CreateError> {
         let mut all = Self::default();
         for def in &object.maps {
-            let (entry, slab) = create(def, cpus)?;
-            memory.add_slab(slab);
-            all.0.push(entry);
+            all.add(def, cpus, memory)?;
         }
+        let resolve = |reference: &Reference| resolve(object, reference);
         for (at, def) in (0..).map(MapIdx).zip(&object.maps) {
-            all.fill(object, at, def, memory)?;
+            all.fill(at, def, memory, &resolve)?;
         }
         Ok(all)
+    }
+
+    /// Creates one more map, empty; its values are added to `memory`, which must have as many maps as this.
+    ///
+    /// # Errors
+    /// What a kernel would refuse to create.
+    pub fn add(&mut self, def: &MapDef, cpus: u32, memory: &mut Memory) -> Result<MapIdx, CreateError> {
+        let (entry, slab) = create(def, cpus)?;
+        self.entries.push(entry);
+        Ok(memory.add_slab(slab))
     }
 
     /// A map.
     #[must_use]
     pub fn get(&self, map: MapIdx) -> Option<&Entry> {
-        self.0.get(map.0 as usize)
+        self.entries.get(map.0 as usize)
     }
 
     /// A map that is kept here.
     pub fn own(&mut self, map: MapIdx) -> Option<&mut Map> {
-        match self.0.get_mut(map.0 as usize)? {
+        match self.entries.get_mut(map.0 as usize)? {
             Entry::Own(map) => Some(map),
             Entry::Outside(..) => None,
         }
     }
 
-    fn fill(
+    /// Fills a map with what it begins with; `resolve` says which map or program a reference means.
+    ///
+    /// # Errors
+    /// What a kernel would refuse.
+    pub fn fill(
         &mut self,
-        object: &Object,
         at: MapIdx,
         def: &MapDef,
         memory: &mut Memory,
+        resolve: &dyn Fn(&Reference) -> u32,
     ) -> Result<(), CreateError> {
         let Some(map) = self.own(at) else { return Ok(()) };
         match &def.initial {
@@ -83,7 +100,7 @@ impl MapSet {
             }
             Initial::References(all) => {
                 for (key, reference) in all {
-                    let to = resolve(object, reference);
+                    let to = resolve(reference);
                     map.set_reference(&key.to_le_bytes(), to, 0)
                         .map_err(|errno| refused(def, "filling it with its `.values`", errno))?;
                 }
