@@ -40,7 +40,7 @@ type Ran = (u32, Vec<u8>);
 /// A program for both interpreters, which must not differ.
 struct Ours {
     program: Program,
-    threaded: Threaded<Length>,
+    threaded: Threaded,
 }
 
 impl Ours {

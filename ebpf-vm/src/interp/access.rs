@@ -1,12 +1,11 @@
 //! Loads, stores and atomic operations of the reference interpreter.
 
-use super::{Run, SLOTS, alu};
+use super::{SLOTS, State, alu};
 use crate::fault::FaultKind;
-use crate::host::Host;
 use crate::insn::{Reg, Size};
 use crate::op::AtomicOp;
 
-impl<H: Host> Run<'_, H> {
+impl State<'_> {
     /// The address of an access.
     pub(super) fn at(&self, base: Reg, off: i16) -> u64 {
         self.get(base).wrapping_add_signed(off.into())

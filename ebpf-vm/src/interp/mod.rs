@@ -11,7 +11,7 @@ mod access;
 pub mod alu;
 pub mod threaded;
 
-use crate::fault::{Denied, Fault, FaultKind};
+use crate::fault::{Denied, Fault, FaultKind, HelperFault};
 use crate::host::{Callback, HelperCall, HelperId, Host, Outcome, ProgIdx};
 use crate::insn::Reg;
 use crate::memory::{self, Memory};
@@ -56,8 +56,8 @@ pub fn run<H: Host>(
     host: &mut H,
     limits: Limits,
 ) -> Result<u64, Box<Fault>> {
-    let mut run = Run::new(programs, entry, memory, host, limits);
-    run.finish().map_err(|kind| Box::new(run.fault(kind)))
+    let mut state = State::new(programs, entry, memory, limits);
+    Run { state: &mut state, host }.finish().map_err(|kind| Box::new(state.fault(kind)))
 }
 
 /// Registers are kept in a power of two, so that a number modulo it needs no test.
@@ -76,10 +76,9 @@ struct Caller {
 }
 
 /// A run: what the current function has, and who is to go on after it.
-struct Run<'a, H> {
+struct State<'a> {
     programs: &'a [Program],
     memory: &'a mut Memory,
-    host: &'a mut H,
     limits: Limits,
     program: &'a Program,
     prog: ProgIdx,
@@ -89,6 +88,12 @@ struct Run<'a, H> {
     callers: Vec<Caller>,
     tail_calls: u32,
     left: u64,
+}
+
+/// A run with who answers its calls.
+struct Run<'r, 'a, H> {
+    state: &'r mut State<'a>,
+    host: &'r mut H,
 }
 
 /// What an instruction leads to.
@@ -101,14 +106,8 @@ enum Next {
     End,
 }
 
-impl<'a, H: Host> Run<'a, H> {
-    fn new(
-        programs: &'a [Program],
-        entry: ProgIdx,
-        memory: &'a mut Memory,
-        host: &'a mut H,
-        limits: Limits,
-    ) -> Self {
+impl<'a> State<'a> {
+    fn new(programs: &'a [Program], entry: ProgIdx, memory: &'a mut Memory, limits: Limits) -> Self {
         memory.stack.clear();
         let mut regs = [0; SLOTS];
         regs[1] = memory::context_address();
@@ -116,7 +115,6 @@ impl<'a, H: Host> Run<'a, H> {
         Self {
             programs,
             memory,
-            host,
             limits,
             program: &programs[entry.0 as usize],
             prog: entry,
@@ -130,7 +128,7 @@ impl<'a, H: Host> Run<'a, H> {
     }
 }
 
-impl<H: Host> Run<'_, H> {
+impl State<'_> {
     fn fault(&self, kind: FaultKind) -> Fault {
         let depth = self.callers.len() as u32 + 1;
         let regs = std::array::from_fn(|reg| self.regs[reg]);
@@ -152,18 +150,7 @@ impl<H: Host> Run<'_, H> {
         }
     }
 
-    fn finish(&mut self) -> Result<u64, FaultKind> {
-        self.charge_function(0)?;
-        loop {
-            let op = self.program.ops()[self.pc as usize];
-            match self.step(op)? {
-                Next::On(slots) => self.pc += slots,
-                Next::To(pc) => self.pc = pc,
-                Next::End => return Ok(self.regs[0]),
-            }
-        }
-    }
-
+    /// What needs nobody to answer calls.
     fn step(&mut self, op: Op) -> Result<Next, FaultKind> {
         match op {
             Op::Alu { width, op, dst, src } => {
@@ -202,9 +189,9 @@ impl<H: Host> Run<'_, H> {
                 }
                 self.loops += 1;
             }
-            Op::Helper { id } => return self.helper(id),
             Op::Call { target } => return self.enter(target, None),
-            Op::Exit => return self.leave(),
+            Op::Helper { id } => return Err(FaultKind::Helper(id, HelperFault::Unknown)),
+            Op::Exit => return Ok(Next::End),
         }
         Ok(Next::On(1))
     }
@@ -243,37 +230,6 @@ impl<H: Host> Run<'_, H> {
         Ok(Next::To(target))
     }
 
-    /// The current function ends: back to who called it, or to the helper that wanted it to run.
-    fn leave(&mut self) -> Result<Next, FaultKind> {
-        let Some(caller) = self.callers.pop() else { return Ok(Next::End) };
-        self.memory.stack.pop();
-        self.prog = caller.prog;
-        self.program = &self.programs[caller.prog.0 as usize];
-        self.pc = caller.pc;
-        self.regs[6..11].copy_from_slice(&caller.kept);
-        self.loops = caller.loops;
-        let Some((call, state)) = caller.callback else { return Ok(Next::On(1)) };
-        let outcome = self.host.resume(&call, state, self.regs[0], self.memory);
-        self.conclude(call, outcome.map_err(|fault| FaultKind::Helper(call.id, fault))?)
-    }
-
-    fn helper(&mut self, id: HelperId) -> Result<Next, FaultKind> {
-        let [_, r1, r2, r3, r4, r5, ..] = self.regs;
-        let call = HelperCall { id, args: [r1, r2, r3, r4, r5], prog: self.prog, pc: self.pc };
-        let outcome = self.host.call(&call, self.memory);
-        self.conclude(call, outcome.map_err(|fault| FaultKind::Helper(id, fault))?)
-    }
-
-    fn conclude(&mut self, call: HelperCall, outcome: Outcome) -> Result<Next, FaultKind> {
-        match outcome {
-            Outcome::Return(r0) => self.regs[0] = r0,
-            Outcome::Unchanged => {}
-            Outcome::TailCall(prog) => return self.tail_call(prog),
-            Outcome::Callback(callback) => return self.callback(call, callback),
-        }
-        Ok(Next::On(1))
-    }
-
     fn callback(&mut self, call: HelperCall, callback: Callback) -> Result<Next, FaultKind> {
         let target = memory::function_pc(callback.function)
             .filter(|pc| self.program.functions().binary_search(pc).is_ok())
@@ -302,6 +258,61 @@ impl<H: Host> Run<'_, H> {
         self.pc = 0;
         self.charge_function(0)?;
         Ok(Next::To(0))
+    }
+}
+
+impl<H: Host> Run<'_, '_, H> {
+    fn finish(&mut self) -> Result<u64, FaultKind> {
+        self.state.charge_function(0)?;
+        loop {
+            let op = self.state.program.ops()[self.state.pc as usize];
+            match self.step(op)? {
+                Next::On(slots) => self.state.pc += slots,
+                Next::To(pc) => self.state.pc = pc,
+                Next::End => return Ok(self.state.regs[0]),
+            }
+        }
+    }
+
+    fn step(&mut self, op: Op) -> Result<Next, FaultKind> {
+        match op {
+            Op::Helper { id } => self.helper(id),
+            Op::Exit => self.leave(),
+            _ => self.state.step(op),
+        }
+    }
+
+    /// The current function ends: back to who called it, or to the helper that wanted it to run.
+    fn leave(&mut self) -> Result<Next, FaultKind> {
+        let state = &mut *self.state;
+        let Some(caller) = state.callers.pop() else { return Ok(Next::End) };
+        state.memory.stack.pop();
+        state.prog = caller.prog;
+        state.program = &state.programs[caller.prog.0 as usize];
+        state.pc = caller.pc;
+        state.regs[6..11].copy_from_slice(&caller.kept);
+        state.loops = caller.loops;
+        let Some((call, progress)) = caller.callback else { return Ok(Next::On(1)) };
+        let outcome = self.host.resume(&call, progress, state.regs[0], state.memory);
+        self.conclude(call, outcome.map_err(|fault| FaultKind::Helper(call.id, fault))?)
+    }
+
+    fn helper(&mut self, id: HelperId) -> Result<Next, FaultKind> {
+        let state = &mut *self.state;
+        let [_, r1, r2, r3, r4, r5, ..] = state.regs;
+        let call = HelperCall { id, args: [r1, r2, r3, r4, r5], prog: state.prog, pc: state.pc };
+        let outcome = self.host.call(&call, state.memory);
+        self.conclude(call, outcome.map_err(|fault| FaultKind::Helper(id, fault))?)
+    }
+
+    fn conclude(&mut self, call: HelperCall, outcome: Outcome) -> Result<Next, FaultKind> {
+        match outcome {
+            Outcome::Return(r0) => self.state.regs[0] = r0,
+            Outcome::Unchanged => {}
+            Outcome::TailCall(prog) => return self.state.tail_call(prog),
+            Outcome::Callback(callback) => return self.state.callback(call, callback),
+        }
+        Ok(Next::On(1))
     }
 }
 

@@ -84,10 +84,12 @@ impl Stack {
         })?;
         let used = FRAME_SIZE - at;
         if used > self.frames[frame].used {
-            self.frames[frame].used = used;
+            let before = std::mem::replace(&mut self.frames[frame].used, used);
             let first = self.frames.last().map_or(0, |frame| frame.first);
             let chain: u32 = self.frames[first..].iter().map(|f| f.used.next_multiple_of(GRAIN)).sum();
             if chain > FRAME_SIZE {
+                // An access that was denied is none: who tries it again is denied again.
+                self.frames[frame].used = before;
                 return Err(Why::StackOverflow);
             }
         }

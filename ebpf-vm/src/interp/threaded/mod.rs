@@ -1,40 +1,49 @@
 //! A faster interpreter: each instruction is a function that was chosen when the program was made ready.
 //!
-//! A function does its instruction and calls the next one's; a jump that is taken, and anything that may
-//! leave the program, returns to a loop. So the depth of calls is bounded by [`FUEL`] in every build,
-//! whether or not the compiler makes the last call a jump. What is rare is left to the reference
-//! interpreter, on the same state: calls, helpers, atomic operations, and the end.
+//! A function does its instruction and calls the next one's. What it calls on is a window: the slots from
+//! here to the window's end, at most [`WINDOW`]. A jump forward inside of it goes on with what is left; any
+//! other jump, and the end of the window, returns to a loop that opens the next one. So windows only
+//! shrink, and the depth of calls is bounded in every build, whether or not the compiler makes the last
+//! call a jump.
+//!
+//! A function that meets something else than it was made for changes nothing and returns: the reference
+//! interpreter does that instruction, on the same state. So it does what is rare (calls, helpers, atomic
+//! operations, the end), and all faults come from there.
 //!
 //! It agrees with the reference in everything: results, memory, faults with their registers, budget.
 
 mod handlers;
 
-use super::{Limits, Run, SLOTS};
+use super::{Limits, Next, Run, SLOTS, State};
 use crate::fault::{Fault, FaultKind};
 use crate::host::{Host, ProgIdx};
+use crate::insn::Reg;
 use crate::memory::Memory;
-use crate::op::Op;
 use crate::program::Program;
 
-/// Instructions that call each other before the loop is asked again.
-const FUEL: u32 = 64;
-/// What a function returns instead of a slot when the run is over.
-const STOP: u32 = u32::MAX;
+/// Slots of a window.
+const WINDOW: usize = 256;
+/// What a function returns instead of a slot: the reference is to do the instruction at [`Core::at`].
+const ASK: u32 = u32::MAX;
 
-/// The run, and why it stopped if that was a fault.
-struct Machine<'a, H> {
-    run: Run<'a, H>,
-    fault: Option<FaultKind>,
+/// A run as the functions of instructions see it.
+struct Core<'a> {
+    state: State<'a>,
+    /// The slot after the window.
+    end: u32,
+    /// The instruction that the reference is to do.
+    at: u32,
 }
 
-/// Does an instruction and perhaps those after it: the slot that comes next, or [`STOP`].
-type Handler<H> = fn(&mut Machine<'_, H>, &[Instr<H>], &Instr<H>, u32, u32) -> u32;
+/// Does an instruction, which is followed by these, and perhaps some of them: the slot that comes next, or [`ASK`].
+type Handler = fn(&mut Core<'_>, &Instr, &[Instr]) -> u32;
 
 /// An instruction that is ready to run; what of its fields means something is its function's to know.
-struct Instr<H> {
-    handler: Handler<H>,
-    dst: u8,
-    src: u8,
+#[derive(Clone, Copy)]
+struct Instr {
+    handler: Handler,
+    dst: Reg,
+    src: Reg,
     off: i16,
     imm: i32,
     target: u32,
@@ -55,16 +64,24 @@ struct Instr<H> {
 /// assert_eq!(verdict, 2);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub struct Threaded<H> {
+#[derive(Clone)]
+pub struct Threaded {
     programs: Vec<Program>,
-    codes: Vec<Vec<Instr<H>>>,
+    codes: Vec<Vec<Instr>>,
 }
 
-impl<H: Host> Threaded<H> {
+impl std::fmt::Debug for Threaded {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Threaded").field("programs", &self.programs).finish_non_exhaustive()
+    }
+}
+
+impl Threaded {
     /// Makes programs ready; tail calls name them by their place.
     #[must_use]
     pub fn new(programs: Vec<Program>) -> Self {
-        let ready = |program: &Program| program.ops().iter().map(handlers::ready).collect();
+        let ready =
+            |program: &Program| (0..).zip(program.ops()).map(|(pc, op)| handlers::ready(pc, op)).collect();
         Self { codes: programs.iter().map(ready).collect(), programs }
     }
 
@@ -81,69 +98,93 @@ impl<H: Host> Threaded<H> {
     ///
     /// # Panics
     /// If there is no such program.
-    pub fn run(
+    pub fn run<H: Host>(
         &self,
         entry: ProgIdx,
         memory: &mut Memory,
         host: &mut H,
         limits: Limits,
     ) -> Result<u64, Box<Fault>> {
-        let run = Run::new(&self.programs, entry, memory, host, limits);
-        let mut machine = Machine { run, fault: None };
-        if let Err(kind) = machine.run.charge_function(0) {
-            return Err(Box::new(machine.run.fault(kind)));
-        }
+        let state = State::new(&self.programs, entry, memory, limits);
+        let mut core = Core { state, end: 0, at: 0 };
+        self.finish(&mut core, host).map_err(|kind| Box::new(core.state.fault(kind)))
+    }
+
+    fn finish<H: Host>(&self, core: &mut Core<'_>, host: &mut H) -> Result<u64, FaultKind> {
+        core.state.charge_function(0)?;
         let mut pc = 0;
-        while pc != STOP {
-            // Calls of programs and returns from them change which it is.
-            let code = &self.codes[machine.run.prog.0 as usize];
-            pc = handlers::go(&mut machine, code, pc, FUEL);
-        }
-        match machine.fault {
-            None => Ok(machine.run.regs[0]),
-            Some(kind) => Err(Box::new(machine.run.fault(kind))),
+        loop {
+            // Tail calls, and returns from them, change which it is.
+            pc = core.open(&self.codes[core.state.prog.0 as usize], pc);
+            if pc == ASK {
+                core.state.pc = core.at;
+                let op = core.state.program.ops()[core.at as usize];
+                pc = match (Run { state: &mut core.state, host }).step(op)? {
+                    Next::On(slots) => core.state.pc + slots,
+                    Next::To(pc) => pc,
+                    Next::End => return Ok(core.state.regs[0]),
+                };
+            }
         }
     }
 }
 
-impl<H: Host> Machine<'_, H> {
-    /// The run is over.
-    #[cold]
-    fn stop(&mut self, pc: u32, kind: FaultKind) -> u32 {
-        self.run.pc = pc;
-        self.fault = Some(kind);
-        STOP
+impl Core<'_> {
+    /// Goes on at a slot.
+    fn open(&mut self, code: &[Instr], pc: u32) -> u32 {
+        let end = (pc as usize + WINDOW).min(code.len());
+        self.end = end as u32;
+        self.on(code.get(pc as usize..end).unwrap_or_default())
     }
 
-    /// A jump is taken.
+    /// Goes on in the window, of which this is left.
     #[inline(always)]
-    fn jump(&mut self, pc: u32, target: u32) -> u32 {
-        if target <= pc
-            && let Err(kind) = self.run.charge(pc - target + 1)
-        {
-            return self.stop(pc, kind);
+    fn on(&mut self, rest: &[Instr]) -> u32 {
+        match rest.split_first() {
+            Some((instr, rest)) => (instr.handler)(self, instr, rest),
+            None => self.end,
+        }
+    }
+
+    /// The slot that this window begins at.
+    #[inline(always)]
+    fn slot(&self, rest: &[Instr]) -> u32 {
+        self.end - rest.len() as u32
+    }
+
+    /// Leaves the instruction before these to the reference.
+    #[inline(always)]
+    fn ask(&mut self, rest: &[Instr]) -> u32 {
+        self.at = self.slot(rest) - 1;
+        ASK
+    }
+
+    /// Jumps forward, over so many instructions.
+    #[inline(always)]
+    fn skip(&mut self, rest: &[Instr], slots: u32) -> u32 {
+        match rest.get(slots as usize..) {
+            Some(rest) => self.on(rest),
+            None => self.slot(rest) + slots,
+        }
+    }
+
+    /// Jumps to the instruction itself or one before it.
+    #[inline(always)]
+    fn back(&mut self, rest: &[Instr], target: u32) -> u32 {
+        match self.state.left.checked_sub((self.slot(rest) - target).into()) {
+            Some(left) => self.state.left = left,
+            None => return self.ask(rest),
         }
         target
     }
 
     #[inline(always)]
-    fn get(&self, reg: u8) -> u64 {
-        self.run.regs[usize::from(reg) % SLOTS]
+    fn get(&self, reg: Reg) -> u64 {
+        self.state.regs[reg.index() % SLOTS]
     }
 
     #[inline(always)]
-    fn set(&mut self, reg: u8, value: u64) {
-        self.run.regs[usize::from(reg) % SLOTS] = value;
-    }
-
-    /// Lets the reference interpreter do an instruction.
-    fn step(&mut self, pc: u32, op: Op) -> u32 {
-        self.run.pc = pc;
-        match self.run.step(op) {
-            Ok(super::Next::On(slots)) => self.run.pc + slots,
-            Ok(super::Next::To(pc)) => pc,
-            Ok(super::Next::End) => STOP,
-            Err(kind) => self.stop(self.run.pc, kind),
-        }
+    fn set(&mut self, reg: Reg, value: u64) {
+        self.state.regs[reg.index() % SLOTS] = value;
     }
 }
