@@ -6,6 +6,9 @@
 //! kernel's verifier would have refused is a [`Fault`] at the instruction that does it.
 //! [`interp::threaded`] does the same faster.
 //!
+//! Whoever has an object wants [`Machine`]: it links objects, creates their maps, runs their programs and words
+//! their faults.
+//!
 //! Deterministic: addresses, results and faults depend on program and input alone. The model is
 //! little-endian on every machine, as the objects are that it runs (`bpfel`).
 //!
@@ -24,21 +27,25 @@
 #![forbid(unsafe_code)]
 
 pub mod check;
+pub mod engine;
 pub mod fault;
 pub mod helpers;
 pub mod host;
 pub mod insn;
 pub mod interp;
 pub mod load;
+pub mod machine;
 pub mod maps;
 pub mod memory;
 pub mod op;
 pub mod program;
 
 pub use check::{CheckError, Problem};
+pub use engine::{Code, Engine};
 pub use fault::{Access, Denied, Fault, FaultKind, HelperFault, Why};
 pub use host::{Callback, HelperCall, HelperId, Host, NoHelpers, Outcome, ProgIdx};
 pub use insn::{Insn, Reg, Size};
 pub use interp::Limits;
+pub use machine::Machine;
 pub use memory::{MapIdx, Memory, Region, RegionKind, Slab};
 pub use program::Program;

@@ -56,8 +56,26 @@ pub fn run<H: Host>(
     host: &mut H,
     limits: Limits,
 ) -> Result<u64, Box<Fault>> {
+    run_observed(programs, entry, memory, host, limits, |_, _| {})
+}
+
+/// The same; `observe` sees program and slot of every instruction before it is executed.
+///
+/// # Errors
+/// As for [`run`].
+///
+/// # Panics
+/// If there is no such program.
+pub fn run_observed<H: Host>(
+    programs: &[Program],
+    entry: ProgIdx,
+    memory: &mut Memory,
+    host: &mut H,
+    limits: Limits,
+    observe: impl FnMut(ProgIdx, u32),
+) -> Result<u64, Box<Fault>> {
     let mut state = State::new(programs, entry, memory, limits);
-    Run { state: &mut state, host }.finish().map_err(|kind| Box::new(state.fault(kind)))
+    Run { state: &mut state, host }.finish(observe).map_err(|kind| Box::new(state.fault(kind)))
 }
 
 /// Registers are kept in a power of two, so that a number modulo it needs no test.
@@ -262,9 +280,10 @@ impl State<'_> {
 }
 
 impl<H: Host> Run<'_, '_, H> {
-    fn finish(&mut self) -> Result<u64, FaultKind> {
+    fn finish(&mut self, mut observe: impl FnMut(ProgIdx, u32)) -> Result<u64, FaultKind> {
         self.state.charge_function(0)?;
         loop {
+            observe(self.state.prog, self.state.pc);
             let op = self.state.program.ops()[self.state.pc as usize];
             match self.step(op)? {
                 Next::On(slots) => self.state.pc += slots,

@@ -1,0 +1,158 @@
+//! Which engine runs programs, and programs made ready for it.
+//!
+//! All engines agree in everything that can be observed: results, memory, faults with their registers, budget.
+//! They differ in speed alone.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::fault::Fault;
+use crate::host::{Host, ProgIdx};
+use crate::interp::threaded::Threaded;
+use crate::interp::{self, Limits};
+use crate::memory::Memory;
+use crate::program::Program;
+
+/// What runs programs.
+///
+/// ```
+/// use xdpsim_vm::Engine;
+///
+/// assert_eq!("reference".parse(), Ok(Engine::Reference));
+/// assert_eq!(Engine::Interpreter.to_string(), "interpreter");
+/// assert!("fast".parse::<Engine>().is_err());
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Engine {
+    /// The interpreter that decides what programs mean: [`crate::interp`].
+    Reference,
+    /// The fast interpreter: [`crate::interp::threaded`].
+    #[default]
+    Interpreter,
+}
+
+impl Engine {
+    /// All that this build has.
+    pub const ALL: &[Self] = &[Self::Reference, Self::Interpreter];
+
+    /// Its name, as options have it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Reference => "reference",
+            Self::Interpreter => "interpreter",
+        }
+    }
+}
+
+impl fmt::Display for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// A name that no engine has.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("there is no engine `{name}` in this build; it has {}", names())]
+pub struct UnknownEngine {
+    /// The name.
+    pub name: String,
+}
+
+fn names() -> String {
+    Engine::ALL.iter().map(|engine| engine.name()).collect::<Vec<_>>().join(", ")
+}
+
+impl FromStr for Engine {
+    type Err = UnknownEngine;
+
+    fn from_str(name: &str) -> Result<Self, UnknownEngine> {
+        let found = Self::ALL.iter().find(|engine| engine.name() == name);
+        found.copied().ok_or_else(|| UnknownEngine { name: name.to_owned() })
+    }
+}
+
+/// Programs that are ready to run; tail calls name them by their place.
+pub struct Code {
+    programs: Ready,
+}
+
+enum Ready {
+    Reference(Vec<Program>),
+    Interpreter(Threaded),
+}
+
+impl fmt::Debug for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} programs for the {}", self.programs().len(), self.engine())
+    }
+}
+
+impl Code {
+    /// Makes programs ready.
+    #[must_use]
+    pub fn new(programs: Vec<Program>, engine: Engine) -> Self {
+        let programs = match engine {
+            Engine::Reference => Ready::Reference(programs),
+            Engine::Interpreter => Ready::Interpreter(Threaded::new(programs)),
+        };
+        Self { programs }
+    }
+
+    /// What runs them.
+    #[must_use]
+    pub fn engine(&self) -> Engine {
+        match self.programs {
+            Ready::Reference(_) => Engine::Reference,
+            Ready::Interpreter(_) => Engine::Interpreter,
+        }
+    }
+
+    /// The programs as they were given.
+    #[must_use]
+    pub fn programs(&self) -> &[Program] {
+        match &self.programs {
+            Ready::Reference(programs) => programs,
+            Ready::Interpreter(threaded) => threaded.programs(),
+        }
+    }
+
+    /// Runs a program on the packet in `memory`: R0 at its end, as [`interp::run`].
+    ///
+    /// # Errors
+    /// What the program did that no program may do.
+    ///
+    /// # Panics
+    /// If there is no such program.
+    #[inline]
+    pub fn run<H: Host>(
+        &self,
+        entry: ProgIdx,
+        memory: &mut Memory,
+        host: &mut H,
+        limits: Limits,
+    ) -> Result<u64, Box<Fault>> {
+        match &self.programs {
+            Ready::Reference(programs) => interp::run(programs, entry, memory, host, limits),
+            Ready::Interpreter(threaded) => threaded.run(entry, memory, host, limits),
+        }
+    }
+
+    /// The same by the reference, whatever the engine is; `observe` sees every instruction before it is executed.
+    ///
+    /// # Errors
+    /// As for [`Code::run`].
+    ///
+    /// # Panics
+    /// If there is no such program.
+    pub fn run_observed<H: Host>(
+        &self,
+        entry: ProgIdx,
+        memory: &mut Memory,
+        host: &mut H,
+        limits: Limits,
+        observe: impl FnMut(ProgIdx, u32),
+    ) -> Result<u64, Box<Fault>> {
+        interp::run_observed(self.programs(), entry, memory, host, limits, observe)
+    }
+}
