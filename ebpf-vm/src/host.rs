@@ -8,6 +8,8 @@
 use std::fmt;
 
 use crate::fault::HelperFault;
+use crate::helpers::names;
+use crate::load::MISSING_KFUNC;
 use crate::memory::Memory;
 
 /// A helper's number (`enum bpf_func_id`).
@@ -16,7 +18,11 @@ pub struct HelperId(pub u32);
 
 impl fmt::Display for HelperId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "helper {}", self.0)
+        match names::name(self.0) {
+            Some(name) => write!(f, "bpf_{name}() (helper {})", self.0),
+            None if self.0 == MISSING_KFUNC => f.write_str("a weak kernel function (kfunc)"),
+            None => write!(f, "helper {}", self.0),
+        }
     }
 }
 

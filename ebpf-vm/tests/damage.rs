@@ -137,9 +137,9 @@ fn what_only_a_kernel_has_is_named() {
     object[entry + 6..entry + 8].fill(0);
     assert_eq!(
         refused(&object),
-        "damaged.o, section `xdp`, symbol `tx_port`, offset 0x8: a variable that no section defines; kernel \
-         functions and extern variables are not provided; leave the use out, or declare it `__weak` and test it \
-         with bpf_ksym_exists()"
+        "damaged.o, section `xdp`, symbol `tx_port`, offset 0x8: `tx_port` is a variable that no section defines: \
+         only a kernel has it; kernel functions and variables are not modelled: leave the use out, or declare it \
+         `__weak` and test it with bpf_ksym_exists()"
     );
 }
 

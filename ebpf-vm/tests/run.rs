@@ -112,7 +112,10 @@ fn a_helper_that_is_not_here_is_named_with_its_line() {
     let mut machine = Machine::new("v3", "callbacks");
     let fault = machine.run("callbacks", &frame(0, &[])).unwrap_err();
     let line = machine.object.programs[0].line_at(fault.pc).unwrap();
-    assert!(fault.to_string().ends_with("helper 164 does not exist here"), "{fault}");
+    assert!(
+        fault.to_string().ends_with("bpf_for_each_map_elem() (helper 164) does not exist here"),
+        "{fault}"
+    );
     assert_eq!(machine.object.source(line), "bpf_for_each_map_elem(&table, add_value, &sum, 0);");
     // Before it, the loop added 0 to 20, and left R0 with how often it ran; the sum is on the stack.
     let on_stack = (1..=64).map(|words| fault.regs[10] - 8 * words);

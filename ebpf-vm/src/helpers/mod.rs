@@ -16,7 +16,9 @@
 //! Of redirect maps a program learns whether an entry is there; the entry itself cannot be read (of XSKMAP nobody can, of
 //! DEVMAP that is a fault here).
 
+pub mod check;
 mod map;
+pub mod names;
 mod packet;
 mod table;
 
@@ -26,6 +28,7 @@ use crate::fault::HelperFault;
 use crate::host::{Callback, HelperCall, HelperId, Host, Outcome, ProgIdx};
 use crate::memory::{MapIdx, Memory, handle_map};
 
+pub use check::{Status, check, check_program, status};
 pub use table::{CreateError, Entry, MapSet};
 
 /// Numbers of helpers (`enum bpf_func_id`).

@@ -168,11 +168,8 @@ impl<'a> Elf<'a> {
             if offset % 8 != 0 || offset >= section.size {
                 return Err(here("a relocation does not belong to an instruction").offset(offset));
             }
-            let Some(symbol) = self.symbol(symbol) else {
+            if self.symbol(symbol).is_none() {
                 return Err(here("a relocation names a symbol that does not exist").offset(offset));
-            };
-            if symbol.section.is_none() {
-                check_undefined(section, symbol, offset)?;
             }
         }
         Ok(())
@@ -188,29 +185,6 @@ fn not_elf(bytes: &[u8], why: &str) -> Box<Problem> {
         return Problem::new("it is LLVM bitcode", remedy);
     }
     Problem::new(format!("this is no BPF object: {why}"), remedy)
-}
-
-/// Functions or variables that only a kernel can provide.
-fn check_undefined(section: &Section<'_>, symbol: &Symbol<'_>, offset: u64) -> Result<()> {
-    const LOAD: u8 = 0x18;
-    let load = section.data.get(offset as usize) == Some(&LOAD);
-    // The address of a weak symbol that nobody defines is null, and programs test for that.
-    if load && symbol.weak {
-        return Ok(());
-    }
-    let what = if load {
-        "a variable that no section defines"
-    } else {
-        "a function that no section defines: a kfunc"
-    };
-    Err(Problem::new(
-        what,
-        "kernel functions and extern variables are not provided; leave the use out, or declare it `__weak` and \
-         test it with bpf_ksym_exists()",
-    )
-    .section(section.name)
-    .symbol(symbol.name)
-    .offset(offset))
 }
 
 fn check_range(section: &Section<'_>, symbol: &Symbol<'_>) -> Result<()> {

@@ -63,6 +63,26 @@ impl Linked {
         .map_err(|error| problem(&error))
     }
 
+    /// Words for a place in a section: its function and line, if it is in one.
+    pub(super) fn place(&self, section: usize, offset: u64, btf: &Btf) -> Option<String> {
+        let (&(_, start), function) = self.object.functions.range(..=(section, offset)).next_back()?;
+        let at = offset.checked_sub(start)? / 8;
+        let inside = function.section_index.0 == section && at < function.instructions.len() as u64;
+        if !inside {
+            return None;
+        }
+        // Lines of functions that are programs count from the function's start, others from the section's.
+        let program = self.object.programs.contains_key(&function.name);
+        let at = if program { at } else { offset / 8 };
+        let lines = function.line_info.line_info.iter().filter(|line| line.line_col >> 10 != 0);
+        let before = lines.filter(|line| u64::from(line.insn_off) <= at);
+        let name = &function.name;
+        let Some(line) = before.max_by_key(|line| line.insn_off) else { return Some(format!("in `{name}`")) };
+        let file = btf.string(line.file_name_off).unwrap_or_default();
+        let text = btf.string(line.line_off).unwrap_or_default().trim();
+        Some(format!("in `{name}` at {file}:{}: `{text}`", line.line_col >> 10))
+    }
+
     /// The programs, in the order of sections and addresses.
     pub(super) fn programs(&self, elf: &Elf<'_>, btf: &Btf, files: &mut Files) -> Vec<Program> {
         let mut found = Vec::new();

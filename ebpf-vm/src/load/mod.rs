@@ -31,6 +31,7 @@ mod link;
 mod map;
 mod maps;
 mod program;
+mod undefined;
 mod values;
 
 use btf::{Btf, TypeId};
@@ -40,6 +41,7 @@ use error::{Problem, Result};
 pub use error::{LoadError, Place};
 pub use map::{Global, Initial, MapDef, MapIndex, MapSpec, Reference};
 pub use program::{Attach, Function, Line, Program};
+pub use undefined::MISSING_KFUNC;
 
 /// How an object is loaded.
 #[derive(Clone, Copy, Debug, Default)]
@@ -97,6 +99,15 @@ impl Object {
         self.btf.string(line.text).unwrap_or_default().trim()
     }
 
+    /// Words for a place in a program: function, file, line and what is written there, as far as they are known.
+    #[must_use]
+    pub fn place(&self, program: &Program, slot: u32) -> String {
+        let function = program.function_at(slot).map_or(program.name.as_str(), |function| &function.name);
+        let Some(line) = program.line_at(slot) else { return format!("in `{function}`, instruction {slot}") };
+        let file = self.files.get(line.file as usize).map_or("", String::as_str);
+        format!("in `{function}` at {file}:{}: `{}`", line.line, self.source(line))
+    }
+
     /// Sets a variable before anything runs, as `bpf_program__set_global` and skeletons do. `const volatile`
     /// ones (`.rodata`) are what this is for.
     ///
@@ -129,7 +140,11 @@ fn load(name: &str, bytes: &[u8], options: LoadOptions<'_>) -> Result<Object> {
     let btf = types(&elf)?;
     let mut copy = bytes.to_vec();
     let ignored = hide::hide(&elf, &btf, &mut copy)?;
-    let mut linked = link::parse(&copy)?;
+    undefined::replace_weak_calls(&elf, &mut copy);
+    let parsed = link::parse(&copy);
+    // What is missing explains why the rest could not be read.
+    undefined::check(&elf, &btf, parsed.as_ref().ok())?;
+    let mut linked = parsed?;
     let mut maps = maps::maps(&elf, &btf, &linked.object);
     values::fill(&elf, &btf, &mut maps)?;
     linked.relocate_types(options.btf)?;

@@ -122,7 +122,7 @@ fn a_helper_gets_five_arguments_and_its_result_is_r0() {
     assert_eq!(run_with(&insns, &mut frame(), &mut Tester::default()), Ok(31));
     let fault = result(&[helper(77), EXIT]).expect_err("nobody answers");
     assert_eq!(fault.kind, FaultKind::Helper(HelperId(77), HelperFault::Unknown));
-    assert_eq!(fault.to_string(), "instruction 0: helper 77 does not exist here");
+    assert_eq!(fault.to_string(), "instruction 0: bpf_rc_repeat() (helper 77) does not exist here");
 }
 
 /// `bpf_loop`: the function adds its index to a sum on the caller's stack.
