@@ -37,6 +37,7 @@ pub mod load;
 pub mod machine;
 pub mod maps;
 pub mod memory;
+pub mod natural;
 pub mod op;
 pub mod program;
 

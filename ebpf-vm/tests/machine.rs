@@ -3,6 +3,7 @@
 mod corpus;
 
 use corpus::load;
+use serde_json::json;
 use xdpsim_devmap::{CpuId, IfIndex};
 use xdpsim_vm::Limits;
 use xdpsim_vm::helpers::World;
@@ -89,4 +90,33 @@ fn a_fault_in_an_object_has_its_line_of_c() {
     let headline = story.headline();
     assert!(headline.contains(", entry(): not finished after 4 instructions"), "{headline}");
     assert!(story.to_string().contains(&format!("{}:{}", source.file, source.line)), "{story}");
+}
+
+/// Keys and values as people write them; of a per-CPU map, one for all CPUs or one for each.
+#[test]
+fn maps_are_filled_in_natural_form() {
+    let mut machine = Machine::builder().object(load("v3", "routes")).build().unwrap();
+    let routes = machine.map("routes").unwrap();
+    let key = machine.encode_key(routes, &json!("10.1.0.0/16")).unwrap();
+    let route = json!({ "port": 3, "mac": "02:00:00:00:00:03", "mtu": 1500 });
+    let value = machine.encode_value(routes, &route).unwrap();
+    machine.update(routes, &key, &value, 0).unwrap();
+    let [(key, value)] = &machine.elements(routes).unwrap()[..] else { panic!("one element") };
+    assert_eq!(machine.decode_key(routes, key), json!({ "len": 16, "address": "10.1.0.0" }));
+    assert_eq!(machine.decode_value(routes, value), [route]);
+
+    let machine = Machine::builder().object(load("v3", "counters")).cpus(2).build().unwrap();
+    let percpu = machine.map("in_percpu_array").unwrap();
+    let (one, two) = (json!({ "frames": 1, "bytes": 60 }), json!({ "frames": 2, "bytes": 0 }));
+    let both = machine.encode_value(percpu, &one).unwrap();
+    assert_eq!(machine.decode_value(percpu, &both), [one.clone(), one.clone()]);
+    let each = machine.encode_value(percpu, &json!([one, two])).unwrap();
+    assert_eq!(machine.decode_value(percpu, &each), [one, two]);
+    let refused = |value| machine.encode_value(percpu, &value).unwrap_err().to_string();
+    assert_eq!(refused(json!([0])), "expected 2 values, one for each CPU, or one for all, found a list of 1");
+    let wrong = refused(json!([{ "frames": 1 }, { "frames": -1 }]));
+    assert!(
+        wrong.starts_with("field `[1].frames`: expected a number from 0 to 18446744073709551615"),
+        "{wrong}"
+    );
 }

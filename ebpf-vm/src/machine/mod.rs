@@ -33,6 +33,7 @@ mod names;
 pub mod story;
 #[cfg(test)]
 mod tests;
+mod values;
 
 use std::sync::Arc;
 
