@@ -38,8 +38,7 @@ pub fn run(root: &Path, options: &[String]) -> Result<(), Failure> {
     steps.run("rule table", || rules::run(root, Mode::Check).into());
     steps.run("conformance", || conformance::run(root, Mode::Check).into());
     steps.run("tidy", || tidy::run(root).into());
-    steps.run("tests", || tests(root));
-    steps.run("kernel (model and running kernel)", || kernel(root, &target));
+    steps.run("tests (those of model and running kernel among them)", || tests(root, &target));
     steps.run("release build", || {
         must_succeed(cargo(root, &["build", "--release", "--locked", "-p", "xdpsim"])).into()
     });
@@ -85,12 +84,26 @@ fn clippy(root: &Path) -> Outcome {
     must_succeed(cargo(root, &arguments)).into()
 }
 
-fn tests(root: &Path) -> Outcome {
-    let but_the_kernel = ["test", "--workspace", "--exclude", "xdpsim-oracle", "--locked", "--no-fail-fast"];
-    let mut tests = cargo(root, &but_the_kernel);
+/// All tests of the workspace in one build: taken apart, packages would be built twice, with other features. Those
+/// that need a kernel and root write what they skip for want of one into a list.
+fn tests(root: &Path, target: &Path) -> Outcome {
+    let list = target.join("skipped-kernel-tests");
+    if list.exists()
+        && let Err(error) = std::fs::remove_file(&list)
+    {
+        return Outcome::Failed(format!("{}: {error}", list.display()));
+    }
+    let mut tests = cargo(root, &["test", "--workspace", "--locked", "--no-fail-fast"]);
     // A snapshot that differs is a failure, not a new file beside the old one.
-    tests.env("INSTA_UPDATE", "no");
-    must_succeed(tests).into()
+    tests.env("INSTA_UPDATE", "no").env("XDPSIM_SKIPPED", &list);
+    if let Err(failure) = must_succeed(tests) {
+        return Outcome::Failed(failure.to_string());
+    }
+    match std::fs::read_to_string(&list) {
+        Ok(skipped) => Outcome::Skipped(skipped.lines().collect::<Vec<_>>().join("; ")),
+        Err(_) if cfg!(target_os = "linux") => Outcome::Passed,
+        Err(_) => Outcome::Skipped("comparisons with a running kernel need Linux".to_owned()),
+    }
 }
 
 /// A crate outside of the workspace finds the bug planted in its forwarder; what it keeps of it can be run.
@@ -106,32 +119,6 @@ fn downstream(root: &Path, target: &Path) -> Outcome {
     let xdpsim = target.join("release/xdpsim").display().to_string();
     let check = must_succeed(command(root, &xdpsim, &["check", &scenario]));
     check.and(must_succeed(command(root, &xdpsim, &["explain", &scenario, &capture, "--frame", "1"]))).into()
-}
-
-/// The tests that need a kernel and root; what they skip for want of one they write into a list.
-fn kernel(root: &Path, target: &Path) -> Outcome {
-    if !cfg!(target_os = "linux") {
-        return Outcome::Skipped("needs Linux".to_owned());
-    }
-    let list = target.join("skipped-kernel-tests");
-    if list.exists()
-        && let Err(error) = std::fs::remove_file(&list)
-    {
-        return Outcome::Failed(format!("{}: {error}", list.display()));
-    }
-    let comparison = ["test", "-p", "xdpsim-oracle", "--locked", "--no-fail-fast"];
-    let side_by_side = ["test", "-p", "xdpsim-benches", "--test", "side_by_side", "--locked"];
-    for arguments in [&comparison[..], &side_by_side[..]] {
-        let mut tests = cargo(root, arguments);
-        tests.env("XDPSIM_SKIPPED", &list);
-        if let Err(failure) = must_succeed(tests) {
-            return Outcome::Failed(failure.to_string());
-        }
-    }
-    match std::fs::read_to_string(&list) {
-        Ok(skipped) => Outcome::Skipped(skipped.lines().collect::<Vec<_>>().join("; ")),
-        Err(_) => Outcome::Passed,
-    }
 }
 
 /// Runs a script of the repository; XDPSIM tells it where the command is.
