@@ -56,6 +56,7 @@ errnos! {
     ENOTSOCK = 88, "Not a socket.";
     EMSGSIZE = 90, "Frame too long.";
     EOPNOTSUPP = 95, "Not supported by this device.";
+    EAFNOSUPPORT = 97, "Address family not supported.";
     ENETDOWN = 100, "The device is down.";
     ENOBUFS = 105, "No buffer space.";
     ENOTCONN = 107, "Not connected.";

@@ -29,6 +29,7 @@
 pub mod check;
 pub mod engine;
 pub mod fault;
+pub mod fib;
 pub mod helpers;
 pub mod host;
 pub mod insn;

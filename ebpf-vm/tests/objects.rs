@@ -112,7 +112,7 @@ fn describe_program(out: &mut String, object: &Object, program: &Program) {
 }
 
 fn describe_map(out: &mut String, object: &Object, at: usize, map: &MapDef) {
-    let MapDef { name, spec, inner, pinned, initial, key, value } = map;
+    let MapDef { name, spec, inner, pinned, initial, key, value, lock } = map;
     let types = (object.btf.describe(*key), object.btf.describe(*value));
     writeln!(out, "map {at} {name}: {}, {} -> {}", text(spec), types.0, types.1).unwrap();
     if let Some(inner) = inner {
@@ -120,6 +120,9 @@ fn describe_map(out: &mut String, object: &Object, at: usize, map: &MapDef) {
     }
     if *pinned {
         writeln!(out, "  pinned by name").unwrap();
+    }
+    if let Some(lock) = lock {
+        writeln!(out, "  spin lock at {lock}").unwrap();
     }
     match initial {
         Initial::Empty => {}

@@ -21,40 +21,6 @@ pub enum Status {
     Unknown,
 }
 
-/// Helpers that are answered.
-const MODELLED: [HelperId; 30] = [
-    id::MAP_LOOKUP_ELEM,
-    id::MAP_UPDATE_ELEM,
-    id::MAP_DELETE_ELEM,
-    id::KTIME_GET_NS,
-    id::GET_PRANDOM_U32,
-    id::GET_SMP_PROCESSOR_ID,
-    id::TAIL_CALL,
-    id::REDIRECT,
-    id::PERF_EVENT_OUTPUT,
-    id::GET_NUMA_NODE_ID,
-    id::XDP_ADJUST_HEAD,
-    id::REDIRECT_MAP,
-    id::XDP_ADJUST_META,
-    id::XDP_ADJUST_TAIL,
-    id::MAP_PUSH_ELEM,
-    id::MAP_POP_ELEM,
-    id::MAP_PEEK_ELEM,
-    id::KTIME_GET_BOOT_NS,
-    id::RINGBUF_OUTPUT,
-    id::RINGBUF_RESERVE,
-    id::RINGBUF_SUBMIT,
-    id::RINGBUF_DISCARD,
-    id::RINGBUF_QUERY,
-    id::KTIME_GET_COARSE_NS,
-    id::LOOP,
-    id::XDP_GET_BUFF_LEN,
-    id::XDP_LOAD_BYTES,
-    id::XDP_STORE_BYTES,
-    id::MAP_LOOKUP_PERCPU_ELEM,
-    id::KTIME_GET_TAI_NS,
-];
-
 const SOCKETS: &str = "there are no sockets";
 const COOKIES: &str = "there is no TCP stack that makes SYN cookies";
 const TASKS: &str = "there are no tasks and no user memory";
@@ -94,7 +60,7 @@ const NOT_MODELLED: [(u32, u32, &str); 24] = [
 /// What becomes of calls of this helper.
 #[must_use]
 pub fn status(number: u32) -> Status {
-    if MODELLED.contains(&HelperId(number)) {
+    if id::ALL.contains(&HelperId(number)) {
         return Status::Modelled;
     }
     match NOT_MODELLED.iter().find(|(first, last, _)| (*first..=*last).contains(&number)) {
@@ -173,11 +139,11 @@ mod tests {
         assert_eq!((names::name(0), names::name(212)), (None, None));
         assert_eq!(names::number("fib_lookup"), Some(69));
         assert_eq!(status(212), Status::Unknown);
-        for helper in MODELLED {
+        for helper in id::ALL {
             assert!(names::name(helper.0).is_some(), "{helper}");
         }
         for number in NOT_MODELLED.iter().flat_map(|(first, last, _)| *first..=*last) {
-            assert!(!MODELLED.contains(&HelperId(number)), "{number} has two states");
+            assert!(!id::ALL.contains(&HelperId(number)), "{number} has two states");
         }
     }
 }

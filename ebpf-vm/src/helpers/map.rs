@@ -12,40 +12,56 @@ const OUTSIDE: HelperFault =
     HelperFault::Misuse("this map holds redirect targets, which programs cannot look up or change here");
 
 impl<W: World> Helpers<'_, W> {
-    fn own(&mut self, arg: u64) -> Result<(MapIdx, &mut Map), HelperFault> {
+    pub(super) fn own(&mut self, arg: u64) -> Result<(MapIdx, &mut Map), HelperFault> {
         let at = map_argument(arg, 1)?;
         match self.maps.get(at) {
             Some(Entry::Own(_)) => {}
-            Some(Entry::Outside(..)) => return Err(OUTSIDE),
+            Some(Entry::Targets(_) | Entry::Outside(..)) => return Err(OUTSIDE),
             None => return Err(HelperFault::Argument { number: 1, expected: "a map" }),
         }
         self.maps.own(at).map(|map| (at, map)).ok_or(OUTSIDE)
     }
 
-    /// The redirect map that an argument names.
-    fn outside(&self, arg: u64) -> Result<Option<(MapIdx, Kind)>, HelperFault> {
+    /// Looks into a redirect map: a handle that nobody can read, or null. None for other maps.
+    fn lookup_target(&mut self, memory: &Memory, arg: u64, key: u64) -> Result<Option<u64>, HelperFault> {
         let at = map_argument(arg, 1)?;
-        Ok(match self.maps.get(at) {
-            Some(Entry::Outside(kind, _)) => Some((at, *kind)),
-            _ => None,
-        })
+        let key = |memory: &Memory| -> Result<u32, HelperFault> {
+            let key = memory.bytes(key, 4)?;
+            Ok(u32::from_le_bytes([key[0], key[1], key[2], key[3]]))
+        };
+        let (there, readable) = match self.maps.get(at) {
+            Some(Entry::Targets(targets)) => (targets.has(key(memory)?), targets.kind() != Kind::Xskmap),
+            Some(Entry::Outside(..)) => (self.world.has_target(at, key(memory)?), true),
+            _ => return Ok(None),
+        };
+        match (there, readable) {
+            (false, _) => Ok(Some(0)),
+            (true, false) => Ok(Some(handle_address(at))),
+            (true, true) => Err(OUTSIDE),
+        }
     }
 
-    /// A handle that nobody can read, or null.
-    fn lookup_target(
-        &mut self,
-        memory: &Memory,
-        at: MapIdx,
-        kind: Kind,
-        key: u64,
-    ) -> Result<u64, HelperFault> {
-        let key = memory.bytes(key, 4)?;
-        let there = self.world.has_target(at, u32::from_le_bytes([key[0], key[1], key[2], key[3]]));
-        match (there, kind) {
-            (false, _) => Ok(0),
-            (true, Kind::Xskmap) => Ok(handle_address(at)),
-            (true, _) => Err(OUTSIDE),
-        }
+    /// `bpf_redirect_map()`: of maps that are kept here, as the kernel's lookup has it.
+    pub(super) fn redirect_map(&mut self, map: u64, key: u64, flags: u64) -> Result<u64, HelperFault> {
+        /// What is returned where nothing is found: ABORTED to TX, in the flags.
+        const ACTIONS: u64 = 3;
+        let at = map_argument(map, 1)?;
+        let targets = match self.maps.get(at) {
+            Some(Entry::Targets(targets)) => targets,
+            Some(Entry::Outside(..)) => return Ok(self.world.redirect_map(at, key, flags)),
+            _ => return Err(HelperFault::Argument { number: 1, expected: "a redirect map" }),
+        };
+        // Of the key, 32 bits are looked at; the target keeps all.
+        let found = flags & !ACTIONS == 0 && targets.has(key as u32);
+        Ok(match (flags & !ACTIONS, found) {
+            (0, true) => self.world.redirect_elsewhere(Some((at, targets.kind(), key))),
+            (0, false) => {
+                self.world.redirect_elsewhere(None);
+                flags & ACTIONS
+            }
+            // Unknown flags leave what was redirected before.
+            _ => 0,
+        })
     }
 
     /// Looks up the value of one CPU: its address, or null; of a map of maps, the inner map.
@@ -56,8 +72,8 @@ impl<W: World> Helpers<'_, W> {
         key: u64,
         cpu: CpuId,
     ) -> Result<u64, HelperFault> {
-        if let Some((at, kind)) = self.outside(map)? {
-            return self.lookup_target(memory, at, kind, key);
+        if let Some(found) = self.lookup_target(memory, map, key)? {
+            return Ok(found);
         }
         let (at, map) = self.own(map)?;
         let key = memory.bytes(key, map.spec().key_size)?;

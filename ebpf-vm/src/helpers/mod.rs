@@ -6,70 +6,44 @@
 //!
 //! | | helpers |
 //! |---|---|
-//! | maps | map_lookup_elem, update, delete; map_push, pop, peek; lookup_percpu_elem |
+//! | maps | map_lookup_elem, update, delete; map_push, pop, peek; lookup_percpu_elem; spin_lock, unlock |
 //! | ring buffer | ringbuf_output, reserve, submit, discard, query |
 //! | packet | xdp_adjust_head, tail, meta; xdp_get_buff_len, load_bytes, store_bytes |
-//! | control | tail_call, loop |
-//! | world | redirect, redirect_map, ktime_get_ns and its kin, get_prandom_u32, get_smp_processor_id, get_numa_node_id |
+//! | control | tail_call, loop, for_each_map_elem |
+//! | routing | fib_lookup, check_mtu |
+//! | text | trace_printk, trace_vprintk, snprintf, strtol, strtoul, strncmp |
+//! | bytes | csum_diff, probe_read_kernel and its form for strings |
+//! | world | redirect, redirect_map, ktime_get_ns and its kin, jiffies64, get_prandom_u32, get_smp_processor_id, get_numa_node_id |
 //! | events | perf_event_output |
 //!
 //! Of redirect maps a program learns whether an entry is there; the entry itself cannot be read (of XSKMAP nobody can, of
-//! DEVMAP that is a fault here).
+//! DEVMAP and CPUMAP that is a fault here). [`check()`] refuses objects that call anything else.
 
 pub mod check;
+mod csum;
+mod each;
+mod fib;
+mod format;
+pub mod id;
+mod lock;
 mod map;
 pub mod names;
 mod packet;
+mod print;
+mod probe;
 mod table;
+mod text;
 
 use xdpsim_devmap::{CpuId, Errno, IfIndex};
 
 use crate::fault::HelperFault;
-use crate::host::{Callback, HelperCall, HelperId, Host, Outcome, ProgIdx};
+use crate::fib::Fib;
+use crate::host::{HelperCall, HelperId, Host, Outcome, ProgIdx};
+use crate::maps::Kind;
 use crate::memory::{MapIdx, Memory, handle_map};
 
 pub use check::{Status, check, check_program, status};
 pub use table::{CreateError, Entry, MapSet};
-
-/// Numbers of helpers (`enum bpf_func_id`).
-#[allow(missing_docs, reason = "the kernel's names")]
-pub mod id {
-    use crate::host::HelperId;
-
-    pub const MAP_LOOKUP_ELEM: HelperId = HelperId(1);
-    pub const MAP_UPDATE_ELEM: HelperId = HelperId(2);
-    pub const MAP_DELETE_ELEM: HelperId = HelperId(3);
-    pub const KTIME_GET_NS: HelperId = HelperId(5);
-    pub const GET_PRANDOM_U32: HelperId = HelperId(7);
-    pub const GET_SMP_PROCESSOR_ID: HelperId = HelperId(8);
-    pub const TAIL_CALL: HelperId = HelperId(12);
-    pub const REDIRECT: HelperId = HelperId(23);
-    pub const PERF_EVENT_OUTPUT: HelperId = HelperId(25);
-    pub const GET_NUMA_NODE_ID: HelperId = HelperId(42);
-    pub const XDP_ADJUST_HEAD: HelperId = HelperId(44);
-    pub const REDIRECT_MAP: HelperId = HelperId(51);
-    pub const XDP_ADJUST_META: HelperId = HelperId(54);
-    pub const XDP_ADJUST_TAIL: HelperId = HelperId(65);
-    pub const MAP_PUSH_ELEM: HelperId = HelperId(87);
-    pub const MAP_POP_ELEM: HelperId = HelperId(88);
-    pub const MAP_PEEK_ELEM: HelperId = HelperId(89);
-    pub const KTIME_GET_BOOT_NS: HelperId = HelperId(125);
-    pub const RINGBUF_OUTPUT: HelperId = HelperId(130);
-    pub const RINGBUF_RESERVE: HelperId = HelperId(131);
-    pub const RINGBUF_SUBMIT: HelperId = HelperId(132);
-    pub const RINGBUF_DISCARD: HelperId = HelperId(133);
-    pub const RINGBUF_QUERY: HelperId = HelperId(134);
-    pub const KTIME_GET_COARSE_NS: HelperId = HelperId(160);
-    pub const LOOP: HelperId = HelperId(181);
-    pub const XDP_GET_BUFF_LEN: HelperId = HelperId(188);
-    pub const XDP_LOAD_BYTES: HelperId = HelperId(189);
-    pub const XDP_STORE_BYTES: HelperId = HelperId(190);
-    pub const MAP_LOOKUP_PERCPU_ELEM: HelperId = HelperId(195);
-    pub const KTIME_GET_TAI_NS: HelperId = HelperId(208);
-}
-
-/// The most iterations of `bpf_loop()` (`BPF_MAX_LOOPS`).
-const MAX_LOOPS: u64 = 8 << 20;
 
 /// What a program's surroundings answer. All of it must be deterministic.
 pub trait World {
@@ -103,7 +77,33 @@ pub trait World {
         _ = (map, slot, data);
         Err(Errno::ENOENT)
     }
+
+    /// `bpf_redirect_map()` on a CPUMAP or XSKMAP, which the machine keeps: the entry that was found, and the verdict
+    /// then (the default is XDP_REDIRECT). None: nothing was found, which takes back an earlier redirect.
+    fn redirect_elsewhere(&mut self, target: Option<(MapIdx, Kind, u64)>) -> u64 {
+        _ = target;
+        4
+    }
+
+    /// Text that a program prints, without its end and of less than 1024 bytes. By default nobody reads it.
+    fn print(&mut self, text: &[u8]) {
+        _ = text;
+    }
+
+    /// Devices, routes and neighbours. By default there are none.
+    fn fib(&self) -> &Fib {
+        static NONE: Fib = Fib::new();
+        &NONE
+    }
+
+    /// The kernel's version, where helpers differ: `bpf_csum_diff()` before 6.13.
+    fn kernel(&self) -> (u16, u16) {
+        (6, 18)
+    }
 }
+
+/// Nanoseconds of a jiffy: 250 a second, as distributions build kernels.
+const JIFFY: u64 = 4_000_000;
 
 /// What a helper returns: a number, or a negative errno.
 type Answer = Result<u64, Errno>;
@@ -119,12 +119,16 @@ pub struct Helpers<'a, W> {
     pub maps: &'a mut MapSet,
     /// The surroundings.
     pub world: &'a mut W,
+    /// The call that took the spin lock that is held.
+    lock: Option<HelperCall>,
+    /// The maps that are being walked over, the innermost last.
+    walks: Vec<MapIdx>,
 }
 
 impl<'a, W: World> Helpers<'a, W> {
     /// For runs with these maps.
     pub fn new(maps: &'a mut MapSet, world: &'a mut W) -> Self {
-        Self { maps, world }
+        Self { maps, world, lock: None, walks: Vec::new() }
     }
 
     fn tail_call(&mut self, map: u64, index: u64) -> Result<Outcome, HelperFault> {
@@ -135,7 +139,7 @@ impl<'a, W: World> Helpers<'a, W> {
 
     fn perf_event(&mut self, memory: &Memory, args: [u64; 5]) -> Result<u64, HelperFault> {
         const CURRENT_CPU: u64 = 0xffff_ffff;
-        /// The length of the packet that follows the event, which is not modelled.
+        /// How much of the packet follows the event.
         const CONTEXT: u64 = 0xf_ffff << 32;
         let [ctx, map, flags, data, len] = args;
         packet::context(ctx)?;
@@ -144,30 +148,24 @@ impl<'a, W: World> Helpers<'a, W> {
         if flags & !(CONTEXT | CURRENT_CPU) != 0 {
             return Ok(signed(Err(Errno::EINVAL)));
         }
-        if flags & CONTEXT != 0 {
-            return Err(HelperFault::Misuse(
-                "bytes of the packet behind an event are not modelled: pass only the CPU",
-            ));
-        }
+        let Some(packet) = memory.packet().frame().get(..((flags & CONTEXT) >> 32) as usize) else {
+            return Ok(signed(Err(Errno::EFAULT)));
+        };
         let cpu = u64::from(self.world.cpu().0);
         let slot = if flags & CURRENT_CPU == CURRENT_CPU { cpu } else { flags & CURRENT_CPU } as u32;
         let slots = self.maps.own(map).map_or(0, |map| map.spec().max_entries);
         if slot >= slots {
             return Ok(signed(Err(Errno::E2BIG)));
         }
-        Ok(signed(self.world.event(map, slot, data).map(|()| 0)))
+        let event = &mut self.maps.scratch[0];
+        event.clear();
+        event.extend_from_slice(data);
+        event.extend_from_slice(packet);
+        Ok(signed(self.world.event(map, slot, event).map(|()| 0)))
     }
-}
 
-/// `bpf_loop()`: from the number of iterations that are done.
-fn bpf_loop(args: [u64; 5], done: u64) -> Outcome {
-    let [count, function, context, flags, _] = args;
-    let count = count & 0xffff_ffff;
-    match () {
-        () if flags != 0 => Outcome::Return(signed(Err(Errno::EINVAL))),
-        () if count > MAX_LOOPS => Outcome::Return(signed(Err(Errno::E2BIG))),
-        () if done == count => Outcome::Return(count),
-        () => Outcome::Callback(Callback { function, args: [done, context, 0, 0, 0], state: done }),
+    fn csum_form(&self) -> csum::Form {
+        if self.world.kernel() < (6, 13) { csum::Form::Partial } else { csum::Form::Folded }
     }
 }
 
@@ -184,6 +182,7 @@ fn length(arg: u64, number: u8) -> Result<u32, HelperFault> {
 impl<W: World> Host for Helpers<'_, W> {
     fn call(&mut self, call: &HelperCall, memory: &mut Memory) -> Result<Outcome, HelperFault> {
         let [a, b, c, d, _] = call.args;
+        self.callable(call.id)?;
         let result = match call.id {
             id::MAP_LOOKUP_ELEM => self.lookup(memory, a, b, self.world.cpu())?,
             id::MAP_LOOKUP_PERCPU_ELEM => self.lookup_percpu(memory, a, b, c)?,
@@ -200,10 +199,25 @@ impl<W: World> Host for Helpers<'_, W> {
             id::GET_SMP_PROCESSOR_ID => self.world.cpu().0.into(),
             id::GET_NUMA_NODE_ID => 0,
             id::TAIL_CALL => return self.tail_call(b, c),
-            id::LOOP => return Ok(bpf_loop(call.args, 0)),
+            id::LOOP => return Ok(each::bpf_loop(call.args, 0)),
+            id::FOR_EACH_MAP_ELEM => return self.for_each(call, memory),
             id::REDIRECT => self.world.redirect(IfIndex(a as u32), b),
-            id::REDIRECT_MAP => self.world.redirect_map(map_argument(a, 1)?, b, c),
+            id::REDIRECT_MAP => self.redirect_map(a, b, c)?,
             id::PERF_EVENT_OUTPUT => self.perf_event(memory, call.args)?,
+            id::CSUM_DIFF => csum::diff(memory, call.args, self.csum_form())?,
+            id::FIB_LOOKUP => self.fib_lookup(memory, call.args)?,
+            id::CHECK_MTU => self.check_mtu(memory, call.args)?,
+            id::SPIN_LOCK => self.spin_lock(call, memory)?,
+            id::SPIN_UNLOCK => self.spin_unlock(call, memory)?,
+            id::JIFFIES64 => self.world.now() / JIFFY,
+            id::TRACE_PRINTK => self.trace_printk(memory, call.args)?,
+            id::TRACE_VPRINTK => self.trace_vprintk(memory, call.args)?,
+            id::SNPRINTF => print::snprintf(memory, call.args)?,
+            id::STRTOL => text::number(memory, call.args, true)?,
+            id::STRTOUL => text::number(memory, call.args, false)?,
+            id::STRNCMP => text::compare(memory, call.args)?,
+            id::PROBE_READ_KERNEL => probe::read(memory, call.args)?,
+            id::PROBE_READ_KERNEL_STR => probe::read_str(memory, call.args)?,
             _ => packet_helper(call, memory)?,
         };
         Ok(Outcome::Return(result))
@@ -214,11 +228,14 @@ impl<W: World> Host for Helpers<'_, W> {
         call: &HelperCall,
         state: u64,
         r0: u64,
-        _: &mut Memory,
+        memory: &mut Memory,
     ) -> Result<Outcome, HelperFault> {
+        if call.id == id::FOR_EACH_MAP_ELEM {
+            return self.walked(call, memory, state, r0);
+        }
         let done = state + 1;
         // A callback that returns 1 ends the loop; the verifier lets it return 0 and 1 only.
-        Ok(if r0 != 0 { Outcome::Return(done) } else { bpf_loop(call.args, done) })
+        Ok(if r0 != 0 { Outcome::Return(done) } else { each::bpf_loop(call.args, done) })
     }
 }
 

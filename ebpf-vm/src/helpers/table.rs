@@ -3,7 +3,7 @@
 use xdpsim_devmap::Errno;
 
 use crate::load::{Initial, MapDef, MapSpec, Object, Reference};
-use crate::maps::{Caller, Kind, Map};
+use crate::maps::{Caller, Kind, Map, Targets};
 use crate::memory::{MapIdx, Memory, Slab};
 
 /// A map as helpers see it.
@@ -11,7 +11,9 @@ use crate::memory::{MapIdx, Memory, Slab};
 pub enum Entry {
     /// Kept here.
     Own(Box<Map>),
-    /// Kept by somebody else (redirect maps): only its attributes are known.
+    /// A CPUMAP or XSKMAP, kept here: its entries are no memory.
+    Targets(Targets),
+    /// Kept by somebody else (DEVMAP, DEVMAP_HASH): only its attributes are known.
     Outside(Kind, MapSpec),
 }
 
@@ -75,7 +77,15 @@ impl MapSet {
     pub fn own(&mut self, map: MapIdx) -> Option<&mut Map> {
         match self.entries.get_mut(map.0 as usize)? {
             Entry::Own(map) => Some(map),
-            Entry::Outside(..) => None,
+            Entry::Targets(_) | Entry::Outside(..) => None,
+        }
+    }
+
+    /// A CPUMAP or XSKMAP.
+    pub fn targets(&mut self, map: MapIdx) -> Option<&mut Targets> {
+        match self.entries.get_mut(map.0 as usize)? {
+            Entry::Targets(targets) => Some(targets),
+            Entry::Own(_) | Entry::Outside(..) => None,
         }
     }
 
@@ -127,10 +137,15 @@ fn create(def: &MapDef, cpus: u32) -> Result<(Entry, Slab), CreateError> {
         error.remedy = format!("maps of type {number} are not for XDP programs here; use another type");
         return Err(error);
     };
-    if matches!(kind, Kind::Devmap | Kind::DevmapHash | Kind::Cpumap | Kind::Xskmap) {
+    if matches!(kind, Kind::Cpumap | Kind::Xskmap) {
+        let targets = Targets::create(&def.spec, cpus).map_err(|errno| refused(def, "creating it", errno))?;
+        return Ok((Entry::Targets(targets), Slab::empty()));
+    }
+    if matches!(kind, Kind::Devmap | Kind::DevmapHash) {
         return Ok((Entry::Outside(kind, def.spec), Slab::empty()));
     }
-    let (map, slab) = Map::create(&def.spec, cpus).map_err(|errno| refused(def, "creating it", errno))?;
+    let (map, slab) = Map::create_with_lock(&def.spec, cpus, def.lock)
+        .map_err(|errno| refused(def, "creating it", errno))?;
     Ok((Entry::Own(Box::new(map)), slab))
 }
 

@@ -61,6 +61,8 @@ pub struct MapDef {
     pub key: TypeId,
     /// The type of a value; `void` if it is not known.
     pub value: TypeId,
+    /// Where in a value its `struct bpf_spin_lock` is.
+    pub lock: Option<u32>,
 }
 
 /// A variable of a data section.

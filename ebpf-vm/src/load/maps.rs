@@ -54,7 +54,20 @@ fn definition(
         initial,
         key,
         value,
+        lock: lock(btf, value),
     }
+}
+
+/// Where in a value its spin lock is: a member of the struct itself, as the kernel looks for it.
+fn lock(btf: &Btf, value: TypeId) -> Option<u32> {
+    let size = btf.size_of(value)?;
+    let member = btf.members(value)?.iter().find(|member| {
+        let named = btf.resolve(member.ty).filter(|(_, ty)| matches!(ty.kind, Kind::Struct { .. }));
+        named.is_some_and(|(_, ty)| ty.name == "bpf_spin_lock")
+    })?;
+    let offset = member.bit_offset / 8;
+    let inside = offset.is_multiple_of(4) && u64::from(offset) + 4 <= size;
+    inside.then_some(offset)
 }
 
 fn spec(map: &aya_obj::Map) -> MapSpec {

@@ -219,7 +219,7 @@ impl Link {
         };
         let (inner, pinned, initial) = (None, false, Initial::Empty);
         let (key, value) = Default::default();
-        let def = MapDef { name, spec, inner, pinned, initial, key, value };
+        let def = MapDef { name, spec, inner, pinned, initial, key, value, lock: None };
         self.create(&objects[object].name, object, &def).map(drop)
     }
 

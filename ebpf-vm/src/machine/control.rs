@@ -5,7 +5,8 @@
 //! slot of a program array or a map of maps refers to has no descriptor here: [`Machine::set_program`] and
 //! [`Machine::set_inner`] fill it, and reading it gives the place ([`ProgIdx`], [`MapIdx`]) as 4 bytes.
 //!
-//! Redirect maps (DEVMAP, DEVMAP_HASH, CPUMAP, XSKMAP) are the world's: here they answer ENOTSUPP.
+//! Of CPUMAP and XSKMAP values are as [`crate::maps::targets`] has them: numbers of the caller's where bpf(2) has
+//! descriptors. DEVMAP and DEVMAP_HASH are the world's: here they answer ENOTSUPP.
 
 use xdpsim_devmap::Errno;
 
@@ -13,7 +14,7 @@ use super::Machine;
 use crate::helpers::Entry;
 use crate::host::ProgIdx;
 use crate::load::MapSpec;
-use crate::maps::{Caller, Kind, Map, kind::flag};
+use crate::maps::{Caller, Kind, Map, Targets, kind::flag};
 use crate::memory::{MapIdx, Slab};
 
 type Result<T> = std::result::Result<T, Errno>;
@@ -26,7 +27,7 @@ impl Machine {
     fn parts(&mut self, map: MapIdx) -> Result<(&mut Map, &mut Slab)> {
         match self.maps.get(map) {
             None => return Err(Errno::EBADF),
-            Some(Entry::Outside(..)) => return Err(Errno::ENOTSUPP),
+            Some(Entry::Targets(_) | Entry::Outside(..)) => return Err(Errno::ENOTSUPP),
             Some(Entry::Own(_)) => {}
         }
         let own = self.maps.own(map).ok_or(Errno::ENOTSUPP)?;
@@ -39,11 +40,20 @@ impl Machine {
         if key.len() == own.spec().key_size as usize { Ok((own, slab)) } else { Err(Errno::EINVAL) }
     }
 
+    /// A CPUMAP or XSKMAP, and whether the key fits it.
+    fn targets(&mut self, map: MapIdx, key: &[u8]) -> Result<Option<&mut Targets>> {
+        match self.maps.targets(map) {
+            Some(_) if key.len() != 4 => Err(Errno::EINVAL),
+            found => Ok(found),
+        }
+    }
+
     /// Bytes of a value of this map, as it is read and written here.
     #[must_use]
     pub fn value_len(&self, map: MapIdx) -> usize {
         match self.maps.get(map) {
             Some(Entry::Own(own)) => own.value_len(Caller::Control),
+            Some(Entry::Targets(targets)) => targets.spec().value_size as usize,
             Some(Entry::Outside(_, spec)) => spec.value_size as usize,
             None => 0,
         }
@@ -54,8 +64,11 @@ impl Machine {
     /// # Errors
     /// ENOENT if it is not there, EINVAL for a key of another size, ENOTSUPP where nothing can be read.
     pub fn lookup(&mut self, map: MapIdx, key: &[u8]) -> Result<Vec<u8>> {
-        let (own, slab) = self.keyed(map, key)?;
         let mut value = Vec::new();
+        if let Some(targets) = self.targets(map, key)? {
+            return targets.read(key, &mut value).map(|()| value);
+        }
+        let (own, slab) = self.keyed(map, key)?;
         own.read(slab, key, &mut value)?;
         Ok(value)
     }
@@ -65,6 +78,10 @@ impl Machine {
     /// # Errors
     /// The kernel's; EBADF where a value would be a descriptor.
     pub fn update(&mut self, map: MapIdx, key: &[u8], value: &[u8], flags: u64) -> Result<()> {
+        if let Some(targets) = self.targets(map, key)? {
+            let fits = value.len() == targets.spec().value_size as usize;
+            return if fits { targets.update(key, value, flags) } else { Err(Errno::EINVAL) };
+        }
         let (own, slab) = self.keyed(map, key)?;
         if value.len() != own.value_len(Caller::Control) {
             return Err(Errno::EINVAL);
@@ -80,6 +97,9 @@ impl Machine {
     /// # Errors
     /// The kernel's.
     pub fn delete(&mut self, map: MapIdx, key: &[u8]) -> Result<()> {
+        if let Some(targets) = self.targets(map, key)? {
+            return targets.delete(key);
+        }
         let (own, _) = self.keyed(map, key)?;
         own.delete(key)
     }
@@ -89,8 +109,11 @@ impl Machine {
     /// # Errors
     /// ENOENT at the end; EINVAL or ENOTSUPP for kinds without keys.
     pub fn next_key(&mut self, map: MapIdx, key: Option<&[u8]>) -> Result<Vec<u8>> {
-        let (own, _) = self.keyed(map, key.unwrap_or(&vec![0; self.key_size(map)]))?;
         let mut next = Vec::new();
+        if let Some(targets) = self.targets(map, key.unwrap_or(&[0; 4]))? {
+            return targets.next_key(key, &mut next).map(|()| next);
+        }
+        let (own, _) = self.keyed(map, key.unwrap_or(&vec![0; self.key_size(map)]))?;
         own.next_key(key, &mut next)?;
         Ok(next)
     }
@@ -134,8 +157,12 @@ impl Machine {
     /// with keys of no bytes; of ring buffers, the records that wait.
     ///
     /// # Errors
-    /// ENOTSUPP for redirect maps and perf event arrays.
+    /// ENOTSUPP for DEVMAP, DEVMAP_HASH and perf event arrays.
     pub fn elements(&mut self, map: MapIdx) -> Result<Vec<Element>> {
+        if let Some(targets) = self.maps.targets(map) {
+            let entry = |key: u32| Some((key.to_le_bytes().to_vec(), targets.value(key)?.to_vec()));
+            return Ok((0..targets.spec().max_entries).filter_map(entry).collect());
+        }
         let (own, slab) = self.parts(map)?;
         match own.kind() {
             Kind::Queue | Kind::Stack => Ok(queued(own.clone(), slab)),

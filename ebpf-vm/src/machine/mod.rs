@@ -93,6 +93,7 @@ impl Machine {
         self.memory.set_context(fields);
         let mut host = Helpers::new(&mut self.maps, world);
         let r0 = self.linked.code.run(program, &mut self.memory, &mut host, self.limits)?;
+        host.finish()?;
         Ok(r0 as u32)
     }
 
@@ -114,6 +115,7 @@ impl Machine {
         let mut host = Helpers::new(&mut self.maps, world);
         let code = &self.linked.code;
         let r0 = code.run_observed(program, &mut self.memory, &mut host, self.limits, observe)?;
+        host.finish()?;
         Ok(r0 as u32)
     }
 

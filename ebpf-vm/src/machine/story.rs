@@ -162,6 +162,7 @@ impl Names<'_> {
             RegionKind::Context => "the context".to_owned(),
             RegionKind::Handle => "a map itself".to_owned(),
             RegionKind::Function => "a function".to_owned(),
+            RegionKind::Key => "the key of a walk over a map".to_owned(),
             RegionKind::Value { map, slot } => format!("value {slot} of {}", self.map(map)),
         }
     }

@@ -71,7 +71,7 @@ fn spec(map_type: u32, key_size: u32, value_size: u32, max_entries: u32) -> MapS
 fn map(name: &str, spec: MapSpec) -> MapDef {
     let (inner, pinned, initial) = (None, false, Initial::Empty);
     let (key, value) = Default::default();
-    MapDef { name: name.into(), spec, inner, pinned, initial, key, value }
+    MapDef { name: name.into(), spec, inner, pinned, initial, key, value, lock: None }
 }
 
 fn pinned(map: MapDef) -> MapDef {

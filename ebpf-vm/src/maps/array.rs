@@ -28,16 +28,14 @@ impl Array {
         flags: u64,
         caller: Caller,
     ) -> Result<(), Errno> {
-        let lock = !self.values.is_percpu() && flags & UPDATE_LOCK != 0;
-        let known = if lock { flags & !UPDATE_LOCK } else { flags };
-        if known > UPDATE_EXIST || lock && caller == Caller::Control {
+        if flags & !UPDATE_LOCK > UPDATE_EXIST {
             return Err(Errno::EINVAL);
         }
         let slot = self.find(key).ok_or(Errno::E2BIG)?;
-        if known & UPDATE_NOEXIST != 0 {
+        if flags & UPDATE_NOEXIST != 0 {
             return Err(Errno::EEXIST);
         }
-        if lock {
+        if flags & UPDATE_LOCK != 0 && !self.values.has_lock() {
             return Err(Errno::EINVAL);
         }
         self.values.write(slab, slot, value, caller);

@@ -50,10 +50,12 @@ impl Hash {
         flags: u64,
         caller: Caller,
     ) -> Result<(), Errno> {
-        // None of our values has a lock; the kinds that cannot have one do not know the flag.
-        if flags & !UPDATE_LOCK > UPDATE_EXIST || flags & UPDATE_LOCK != 0 {
+        let lock = flags & UPDATE_LOCK != 0;
+        // Only values with a lock know the flag.
+        if flags & !UPDATE_LOCK > UPDATE_EXIST || lock && !self.values.has_lock() {
             return Err(Errno::EINVAL);
         }
+        let flags = flags & !UPDATE_LOCK;
         let Some(found) = self.keys.find(key) else {
             return if flags == UPDATE_EXIST {
                 Err(Errno::ENOENT)
@@ -64,8 +66,9 @@ impl Hash {
         if flags == UPDATE_NOEXIST {
             return Err(Errno::EEXIST);
         }
-        // An element is replaced by another one; a per-CPU one is written.
-        let element = if self.values.is_percpu() { found } else { self.keys.replace(key).unwrap_or(found) };
+        // An element is replaced by another one; a per-CPU one is written, and one under its lock.
+        let element =
+            if self.values.is_percpu() || lock { found } else { self.keys.replace(key).unwrap_or(found) };
         self.values.write(slab, element, value, caller);
         self.mark(element);
         Ok(())
@@ -92,7 +95,7 @@ impl Hash {
         let Some(lru) = &mut self.lru else { return };
         // Two turns at most: the first one takes all marks off.
         let victim = loop {
-            let Some(slot) = self.keys.next(lru.hand.checked_sub(1)) else {
+            let Some(slot) = self.keys.used_from(lru.hand) else {
                 lru.hand = 0;
                 continue;
             };
@@ -109,7 +112,7 @@ impl Hash {
         self.keys.remove(key).map(drop).ok_or(Errno::ENOENT)
     }
 
-    /// The slot after a key's; the first one if the key is not there.
+    /// The element after a key's; the first one if the key is not there.
     pub fn next(&self, key: Option<&[u8]>) -> Option<u32> {
         self.keys.next(key.and_then(|key| self.keys.find(key)))
     }

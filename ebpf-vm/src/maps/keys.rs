@@ -1,11 +1,18 @@
 //! Which slot a key has: a hash table with open addressing, made at its full size.
 //!
-//! Nothing is allocated by an operation but room in the list of free slots. Iteration goes by slot, which
-//! depends on the history of insertions and removals alone: never on addresses or chance. A replaced element
-//! moves to a spare slot, as the kernel's does: who still points to the old value sees the old value.
+//! Nothing is allocated by an operation but room in the list of free slots. Iteration is in the order of insertion:
+//! never by addresses or chance. A replaced element moves to a spare slot, as the kernel's does (who still points to
+//! the old value sees the old value), and keeps its place in the order.
+//!
+//! Walks of programs go the other way, newest first, so that they never meet what is inserted meanwhile. They are
+//! known here, so what is removed or replaced while they last is passed over or followed.
 
 /// Odd, with no pattern (the fraction of the golden ratio).
 const MULTIPLIER: u64 = 0x9e37_79b9_7f4a_7c15;
+/// No slot: an end of the order.
+const NONE: u32 = u32::MAX;
+/// In place of a neighbour: the slot is not in use.
+const FREE: u32 = u32::MAX - 1;
 
 /// Keys of equal length and their slots.
 #[derive(Clone, Debug)]
@@ -15,7 +22,12 @@ pub(super) struct KeyIndex {
     len: u32,
     /// Keys by slot; slots in use and free ones alike.
     keys: Vec<u8>,
-    used: Vec<u64>,
+    /// The slots inserted before and after, by slot.
+    order: Vec<[u32; 2]>,
+    first: u32,
+    last: u32,
+    /// The next slot of each active walk, the innermost last.
+    walks: Vec<u32>,
     /// Slot plus one; 0 is empty. A power of two long, at most half full.
     table: Vec<u32>,
     /// Freed slots, the last one freed is the first one taken.
@@ -40,7 +52,10 @@ impl KeyIndex {
             capacity,
             len: 0,
             keys: vec![0; slots * key_size],
-            used: vec![0; slots.div_ceil(64)],
+            order: vec![[FREE; 2]; slots],
+            first: NONE,
+            last: NONE,
+            walks: Vec::new(),
             table: vec![0; (slots * 2).next_power_of_two()],
             free: Vec::new(),
             fresh: 0,
@@ -62,7 +77,7 @@ impl KeyIndex {
     }
 
     fn is_used(&self, slot: u32) -> bool {
-        self.used[slot as usize / 64] >> (slot % 64) & 1 == 1
+        self.order[slot as usize][1] != FREE
     }
 
     fn home(&self, key: &[u8]) -> usize {
@@ -106,19 +121,48 @@ impl KeyIndex {
         });
         let (at, _) = self.place(key);
         self.put(at, slot, key);
+        self.join(slot, [self.last, NONE]);
         self.len += 1;
         Some(slot)
+    }
+
+    /// The slot takes a place in the order, between these two.
+    fn join(&mut self, slot: u32, neighbours: [u32; 2]) {
+        let [before, after] = neighbours;
+        self.order[slot as usize] = neighbours;
+        match self.order.get_mut(before as usize) {
+            Some(before) => before[1] = slot,
+            None => self.first = slot,
+        }
+        match self.order.get_mut(after as usize) {
+            Some(after) => after[0] = slot,
+            None => self.last = slot,
+        }
+    }
+
+    /// The slot leaves the order: what was before and after it.
+    fn leave(&mut self, slot: u32) -> [u32; 2] {
+        let [before, after] = std::mem::replace(&mut self.order[slot as usize], [FREE; 2]);
+        match self.order.get_mut(before as usize) {
+            Some(before) => before[1] = after,
+            None => self.first = after,
+        }
+        match self.order.get_mut(after as usize) {
+            Some(after) => after[0] = before,
+            None => self.last = before,
+        }
+        [before, after]
+    }
+
+    /// Walks that were to go on at `from` go on at `to`.
+    fn redirect_walks(&mut self, from: u32, to: u32) {
+        self.walks.iter_mut().filter(|next| **next == from).for_each(|next| *next = to);
     }
 
     fn put(&mut self, at: usize, slot: u32, key: &[u8]) {
         let from = slot as usize * self.key_size;
         self.keys[from..from + self.key_size].copy_from_slice(key);
-        self.used[slot as usize / 64] |= 1 << (slot % 64);
         self.table[at] = slot + 1;
-    }
-
-    fn unuse(&mut self, slot: u32) {
-        self.used[slot as usize / 64] &= !(1 << (slot % 64));
     }
 
     /// A new slot for a key that is there; the old one becomes the spare.
@@ -126,8 +170,10 @@ impl KeyIndex {
         let (at, old) = self.place(key);
         let old = old?;
         let new = std::mem::replace(&mut self.spare, old);
-        self.unuse(old);
+        let neighbours = self.leave(old);
         self.put(at, new, key);
+        self.join(new, neighbours);
+        self.redirect_walks(old, new);
         Some(new)
     }
 
@@ -136,7 +182,8 @@ impl KeyIndex {
         let (at, slot) = self.place(key);
         let slot = slot?;
         self.close_gap(at);
-        self.unuse(slot);
+        let [before, _] = self.leave(slot);
+        self.redirect_walks(slot, before);
         self.free.push(slot);
         self.len -= 1;
         Some(slot)
@@ -158,9 +205,36 @@ impl KeyIndex {
         self.table[gap] = 0;
     }
 
-    /// The slot in use that follows, or the first.
+    /// The slot that was inserted after this one, or the first.
     pub fn next(&self, after: Option<u32>) -> Option<u32> {
-        let from = after.map_or(0, |slot| slot + 1);
-        (from..KeyIndex::slots(self.capacity)).find(|slot| self.is_used(*slot))
+        let next = after.map_or(self.first, |slot| self.order[slot as usize][1]);
+        (next < FREE).then_some(next)
+    }
+
+    /// The first slot in use from this one on, by number.
+    pub fn used_from(&self, slot: u32) -> Option<u32> {
+        (slot..Self::slots(self.capacity)).find(|slot| self.is_used(*slot))
+    }
+
+    /// A program begins to walk; `nested` if another walk over this map is active.
+    pub fn begin_walk(&mut self, nested: bool) {
+        if !nested {
+            // A walk that a fault ended is still there.
+            self.walks.clear();
+        }
+        self.walks.push(self.last);
+    }
+
+    /// The next slot of the innermost walk.
+    pub fn walk(&mut self) -> Option<u32> {
+        let next = self.walks.last_mut()?;
+        let slot = *next;
+        *next = self.order.get(slot as usize)?[0];
+        Some(slot)
+    }
+
+    /// The innermost walk ends.
+    pub fn end_walk(&mut self) {
+        self.walks.pop();
     }
 }

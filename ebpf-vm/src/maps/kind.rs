@@ -145,6 +145,12 @@ pub fn check(kind: Kind, spec: &MapSpec) -> Result<(), Errno> {
     }
 }
 
+/// The same for values with a `struct bpf_spin_lock`.
+pub(super) fn check_lock(kind: Kind, spec: &MapSpec) -> Result<(), Errno> {
+    refuse(spec.flags & (flag::RDONLY_PROG | flag::WRONLY_PROG) != 0, Errno::EACCES)?;
+    refuse(!matches!(kind, Kind::Array | Kind::Hash), Errno::EOPNOTSUPP)
+}
+
 fn refuse(wrong: bool, errno: Errno) -> Result<(), Errno> {
     if wrong { Err(errno) } else { Ok(()) }
 }

@@ -1,19 +1,19 @@
 //! Maps that hold values or references: what every operation answers, to the errno.
 //!
 //! [`Map`] is one map of a kind of [`Kind`]; its values lie in a [`Slab`] of the run's memory, where programs
-//! reach each by itself and nothing around it. DEVMAP and DEVMAP_HASH are `xdpsim-devmap`'s; CPUMAP and XSKMAP
-//! are not here.
+//! reach each by itself and nothing around it. CPUMAP and XSKMAP are [`Targets`], without memory; DEVMAP and
+//! DEVMAP_HASH are `xdpsim-devmap`'s.
 //!
 //! Keys and values are bytes as C lays them out, little endian. A key must have the map's length; a value at
 //! least as many bytes as [`Map::value_len`] says. Elements are removed and replaced as in the kernel: a program
 //! that still holds a pointer to one reads the old bytes until the slot is used again.
 //!
 //! **Iteration** ([`Map::next_key`]) is deterministic. Arrays go by index and LPM tries have longer prefixes
-//! first, both as the kernel. Hashes go by slot (the order of insertion, where removed ones leave room for later
-//! ones); the kernel's order is by a hash that it seeds by chance. After a key that is not there comes the first.
+//! first, both as the kernel. Hashes go in the order of insertion; the kernel's order is by a hash that it seeds by
+//! chance. After a key that is not there comes the first. **Walks** of programs (`bpf_for_each_map_elem`) go over a hash
+//! from the newest element to the oldest: what is removed meanwhile is passed over, what is inserted is not met.
 //!
-//! **Not the kernel's**: which element a full LRU map drops, and how many at once; spin locks in values
-//! (BPF_F_LOCK is EINVAL, as for values without one).
+//! **Not the kernel's**: which element a full LRU map drops, and how many at once.
 
 mod array;
 mod hash;
@@ -23,9 +23,10 @@ mod lpm;
 mod queue;
 mod refs;
 mod ring;
+pub mod targets;
 mod values;
 
-use xdpsim_devmap::Errno;
+use xdpsim_devmap::{CpuId, Errno};
 
 use crate::load::MapSpec;
 use crate::memory::Slab;
@@ -40,6 +41,7 @@ use values::Values;
 
 pub use kind::Kind;
 pub use ring::Ring;
+pub use targets::Targets;
 pub use values::Caller;
 
 /// `BPF_NOEXIST`: only if it is not there.
@@ -75,13 +77,25 @@ impl Map {
     /// The kernel's errno for attributes that it refuses; ENOMEM beyond [`kind::MAX_ENTRIES`] and
     /// [`kind::MAX_BYTES`]; EINVAL for kinds that are not kept here.
     pub fn create(spec: &MapSpec, cpus: u32) -> Result<(Self, Slab), Errno> {
+        Self::create_with_lock(spec, cpus, None)
+    }
+
+    /// The same for values with a `struct bpf_spin_lock` at this offset.
+    ///
+    /// # Errors
+    /// As for [`Map::create`]; EOPNOTSUPP for kinds whose values cannot have a lock, EACCES if programs may not read
+    /// or not write them.
+    pub fn create_with_lock(spec: &MapSpec, cpus: u32, lock: Option<u32>) -> Result<(Self, Slab), Errno> {
         let kind = Kind::from_number(spec.map_type).ok_or(Errno::EINVAL)?;
         let mut spec = *spec;
         if kind == Kind::PerfEventArray && spec.max_entries == 0 {
             spec.max_entries = cpus;
         }
         kind::check(kind, &spec)?;
-        let values = Values::new(spec.value_size, kind.is_percpu().then_some(cpus.max(1)));
+        if lock.is_some() {
+            kind::check_lock(kind, &spec)?;
+        }
+        let values = Values::new(spec.value_size, kind.is_percpu().then_some(cpus.max(1))).with_lock(lock);
         let (holds, slots) = holds(kind, &spec, values)?;
         let slab = match (&holds, slots) {
             (Holds::Ring(_), _) => Ring::slab_size(spec.max_entries).and_then(Slab::records),
@@ -151,6 +165,51 @@ impl Map {
         })
     }
 
+    /// Where the spin lock of each value is, if they have one.
+    #[must_use]
+    pub fn lock(&self) -> Option<u32> {
+        self.values.lock()
+    }
+
+    /// A program begins to walk over all elements; `nested` if another walk over this map is active.
+    ///
+    /// # Errors
+    /// EINVAL for kinds that cannot be walked over.
+    pub fn begin_walk(&mut self, nested: bool) -> Result<(), Errno> {
+        match &mut self.holds {
+            Holds::Array(_) => {}
+            Holds::Hash(hash) => hash.keys.begin_walk(nested),
+            _ => return Err(Errno::EINVAL),
+        }
+        Ok(())
+    }
+
+    /// The innermost walk goes on, after so many elements: the slab's slot with the value of this CPU; its key is
+    /// put into `key`.
+    pub fn walk(&mut self, done: u32, cpu: CpuId, key: &mut Vec<u8>) -> Option<u32> {
+        key.clear();
+        let element = match &mut self.holds {
+            Holds::Array(array) => {
+                key.extend(done.to_le_bytes());
+                (done < array.len).then_some(done)?
+            }
+            Holds::Hash(hash) => {
+                let element = hash.keys.walk()?;
+                key.extend_from_slice(hash.keys.key(element));
+                element
+            }
+            _ => return None,
+        };
+        Some(self.values.slot(element, cpu))
+    }
+
+    /// The innermost walk ends.
+    pub fn end_walk(&mut self) {
+        if let Holds::Hash(hash) = &mut self.holds {
+            hash.keys.end_walk();
+        }
+    }
+
     /// BPF_MAP_LOOKUP_ELEM: appends the value, or those of all CPUs. A queue's or stack's next element stays.
     ///
     /// # Errors
@@ -184,7 +243,7 @@ impl Map {
         flags: u64,
         caller: Caller,
     ) -> Result<(), Errno> {
-        if caller == Caller::Control && flags & UPDATE_LOCK != 0 {
+        if caller == Caller::Control && flags & UPDATE_LOCK != 0 && !self.values.has_lock() {
             return Err(Errno::EINVAL);
         }
         match &mut self.holds {

@@ -1,4 +1,6 @@
 //! How the values of an element lie in a slab: one, or one for each CPU.
+//!
+//! A `struct bpf_spin_lock` in a value is left out wherever values are copied: from outside it reads as 0.
 
 use xdpsim_devmap::CpuId;
 
@@ -21,11 +23,29 @@ pub(super) struct Values {
     /// Values of an element: CPUs, or 1.
     each: u32,
     percpu: bool,
+    /// Where the value's spin lock is.
+    lock: Option<u32>,
 }
+
+/// Bytes of `struct bpf_spin_lock`.
+const LOCK: usize = 4;
 
 impl Values {
     pub fn new(size: u32, cpus: Option<u32>) -> Self {
-        Self { size, each: cpus.unwrap_or(1), percpu: cpus.is_some() }
+        Self { size, each: cpus.unwrap_or(1), percpu: cpus.is_some(), lock: None }
+    }
+
+    /// The same, with a spin lock at this offset of each value.
+    pub fn with_lock(self, lock: Option<u32>) -> Self {
+        Self { lock, ..self }
+    }
+
+    pub fn has_lock(&self) -> bool {
+        self.lock.is_some()
+    }
+
+    pub fn lock(&self) -> Option<u32> {
+        self.lock
     }
 
     pub fn is_percpu(&self) -> bool {
@@ -56,6 +76,12 @@ impl Values {
     /// Writes a program's value of its CPU, or all from outside.
     pub fn write(&self, slab: &mut Slab, element: u32, value: &[u8], caller: Caller) {
         let size = self.size as usize;
+        if let Some(lock) = self.lock {
+            let (to, lock) = (slab.value_mut(element), lock as usize);
+            to[..lock].copy_from_slice(&value[..lock]);
+            to[lock + LOCK..].copy_from_slice(&value[lock + LOCK..size]);
+            return;
+        }
         match caller {
             Caller::Program(cpu) => {
                 slab.value_mut(self.slot(element, cpu)).copy_from_slice(&value[..size]);
@@ -81,10 +107,13 @@ impl Values {
 
     /// Appends what bpf(2) reads.
     pub fn read(&self, slab: &Slab, element: u32, out: &mut Vec<u8>) {
-        let stride = self.stride();
+        let (stride, start) = (self.stride(), out.len());
         for cpu in 0..self.each {
             let at = slab.offset(element * self.each + cpu) as usize;
             out.extend_from_slice(&slab.all()[at..at + stride]);
+        }
+        if let Some(lock) = self.lock {
+            out[start + lock as usize..][..LOCK].fill(0);
         }
     }
 }

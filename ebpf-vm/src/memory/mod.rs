@@ -7,12 +7,14 @@
 //! | 2 | context (`struct xdp_md`), read-only | 24 bytes |
 //! | 3 | map handles | none: opaque |
 //! | 4 | functions, as callbacks | none: opaque |
+//! | 5 | keys that walks over maps show, read-only | each key by itself |
 //! | 16 + m | values of map m | each value by itself |
 //!
 //! The packet is segment 0, so the 32 bits of `ctx->data` are the whole pointer. In every segment offsets
 //! begin at [`BASE`], so address 0 is never valid and a pointer that runs backward out of a segment still
 //! names it. Maps keep their values here ([`Slab`]); a map's code knows which slot belongs to which key.
 
+mod keys;
 mod packet;
 mod slab;
 mod stack;
@@ -25,6 +27,7 @@ pub use stack::{FRAME_SIZE, Stack};
 
 use crate::fault::{Access, Denied, Why};
 use crate::insn::Size;
+use keys::Keys;
 
 /// Where offsets begin in every segment.
 pub const BASE: u32 = 0x1_0000;
@@ -33,6 +36,7 @@ const STACK: u32 = 1;
 const CONTEXT: u32 = 2;
 const HANDLES: u32 = 3;
 const FUNCTIONS: u32 = 4;
+const KEYS: u32 = 5;
 const VALUES: u32 = 16;
 
 /// Bytes of `struct xdp_md`.
@@ -104,6 +108,8 @@ pub enum RegionKind {
     Handle,
     /// Functions.
     Function,
+    /// A key that a walk over a map shows to its callback.
+    Key,
     /// A value of a map, or a record of a ring buffer.
     Value {
         /// The map.
@@ -132,6 +138,7 @@ impl fmt::Display for Region {
             RegionKind::Context => f.write_str("the context")?,
             RegionKind::Handle => return f.write_str("a map's handle"),
             RegionKind::Function => return f.write_str("a function"),
+            RegionKind::Key => f.write_str("a map's key")?,
             RegionKind::Value { map, slot } => write!(f, "value {slot} of map {}", map.0)?,
         }
         write!(f, " ({:#x} to {:#x})", self.lo, self.hi)
@@ -156,6 +163,7 @@ pub struct Memory {
     context: [u8; CONTEXT_SIZE as usize],
     pub(crate) stack: Stack,
     slabs: Vec<Slab>,
+    keys: Keys,
 }
 
 impl Memory {
@@ -190,6 +198,21 @@ impl Memory {
     /// If there is no such map.
     pub fn slab_mut(&mut self, map: MapIdx) -> &mut Slab {
         &mut self.slabs[map.0 as usize]
+    }
+
+    /// Shows a key to the callback of a walk over a map, until [`Memory::pop_key`]: its address.
+    pub fn push_key(&mut self, key: &[u8]) -> u64 {
+        address(KEYS, self.keys.push(key))
+    }
+
+    /// The key that was shown last is gone.
+    pub fn pop_key(&mut self) {
+        self.keys.pop();
+    }
+
+    /// All keys are gone: no walk is active.
+    pub fn clear_keys(&mut self) {
+        self.keys.clear();
     }
 
     /// How many maps there are.
@@ -341,6 +364,7 @@ impl Memory {
             CONTEXT => offset
                 .checked_sub(BASE)
                 .and_then(|at| self.context.get(at as usize..(at as usize).saturating_add(len as usize))),
+            KEYS => self.keys.bytes(offset, len),
             HANDLES..VALUES => None,
             VALUES.. => self.slabs.get((segment - VALUES) as usize).and_then(|slab| slab.bytes(offset, len)),
         };
@@ -383,6 +407,7 @@ impl Memory {
             CONTEXT => (RegionKind::Context, (BASE, BASE + CONTEXT_SIZE)),
             HANDLES => (RegionKind::Handle, (0, 0)),
             FUNCTIONS => (RegionKind::Function, (0, 0)),
+            KEYS => (RegionKind::Key, self.keys.nearest(offset)?),
             _ => {
                 let map = MapIdx(segment.checked_sub(VALUES)?);
                 let (slot, bounds) = self.slabs.get(map.0 as usize)?.nearest(offset)?;
