@@ -10,6 +10,8 @@ use crate::fault::Fault;
 use crate::host::{Host, ProgIdx};
 use crate::interp::threaded::Threaded;
 use crate::interp::{self, Limits};
+#[cfg(feature = "jit")]
+use crate::jit::Jit;
 use crate::memory::Memory;
 use crate::program::Program;
 
@@ -27,13 +29,22 @@ pub enum Engine {
     /// The interpreter that decides what programs mean: [`crate::interp`].
     Reference,
     /// The fast interpreter: [`crate::interp::threaded`].
-    #[default]
+    #[cfg_attr(not(feature = "jit"), default)]
     Interpreter,
+    /// Machine code: [`crate::jit`]. Where there is none for a machine or a program, the interpreter runs it.
+    #[cfg(feature = "jit")]
+    #[default]
+    Jit,
 }
 
 impl Engine {
     /// All that this build has.
-    pub const ALL: &[Self] = &[Self::Reference, Self::Interpreter];
+    pub const ALL: &[Self] = &[
+        Self::Reference,
+        Self::Interpreter,
+        #[cfg(feature = "jit")]
+        Self::Jit,
+    ];
 
     /// Its name, as options have it.
     #[must_use]
@@ -41,6 +52,8 @@ impl Engine {
         match self {
             Self::Reference => "reference",
             Self::Interpreter => "interpreter",
+            #[cfg(feature = "jit")]
+            Self::Jit => "jit",
         }
     }
 }
@@ -80,6 +93,8 @@ pub struct Code {
 enum Ready {
     Reference(Vec<Program>),
     Interpreter(Threaded),
+    #[cfg(feature = "jit")]
+    Jit(Jit),
 }
 
 impl fmt::Debug for Code {
@@ -89,12 +104,17 @@ impl fmt::Debug for Code {
 }
 
 impl Code {
-    /// Makes programs ready.
+    /// Makes programs ready. [`Code::engine`] says what runs them: the interpreter, if there is no machine code.
     #[must_use]
     pub fn new(programs: Vec<Program>, engine: Engine) -> Self {
         let programs = match engine {
             Engine::Reference => Ready::Reference(programs),
             Engine::Interpreter => Ready::Interpreter(Threaded::new(programs)),
+            #[cfg(feature = "jit")]
+            Engine::Jit => match Jit::new(&programs) {
+                Ok(jit) => Ready::Jit(jit),
+                Err(_) => Ready::Interpreter(Threaded::new(programs)),
+            },
         };
         Self { programs }
     }
@@ -105,6 +125,8 @@ impl Code {
         match self.programs {
             Ready::Reference(_) => Engine::Reference,
             Ready::Interpreter(_) => Engine::Interpreter,
+            #[cfg(feature = "jit")]
+            Ready::Jit(_) => Engine::Jit,
         }
     }
 
@@ -114,6 +136,8 @@ impl Code {
         match &self.programs {
             Ready::Reference(programs) => programs,
             Ready::Interpreter(threaded) => threaded.programs(),
+            #[cfg(feature = "jit")]
+            Ready::Jit(jit) => jit.programs(),
         }
     }
 
@@ -135,6 +159,8 @@ impl Code {
         match &self.programs {
             Ready::Reference(programs) => interp::run(programs, entry, memory, host, limits),
             Ready::Interpreter(threaded) => threaded.run(entry, memory, host, limits),
+            #[cfg(feature = "jit")]
+            Ready::Jit(jit) => jit.run(entry, memory, host, limits),
         }
     }
 

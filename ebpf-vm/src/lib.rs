@@ -4,7 +4,7 @@
 //! kernel's rules for jumps, registers and reserved fields, so that execution is total. [`interp::run`]
 //! executes it on a [`Memory`] of segments with exact bounds; helper calls go to a [`Host`]. What the
 //! kernel's verifier would have refused is a [`Fault`] at the instruction that does it.
-//! [`interp::threaded`] does the same faster.
+//! [`interp::threaded`] does the same faster, [`jit`] as machine code.
 //!
 //! Whoever has an object wants [`Machine`]: it links objects, creates their maps, runs their programs and words
 //! their faults.
@@ -24,8 +24,9 @@
 //! assert_eq!(verdict, 2);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
+pub mod analysis;
 pub mod check;
 pub mod engine;
 pub mod fault;
@@ -34,6 +35,8 @@ pub mod helpers;
 pub mod host;
 pub mod insn;
 pub mod interp;
+#[cfg(feature = "jit")]
+pub mod jit;
 pub mod load;
 pub mod machine;
 pub mod maps;

@@ -5,8 +5,8 @@ use proptest::prelude::*;
 use xdpsim_vm::interp::threaded::Threaded;
 use xdpsim_vm::memory::Slab;
 use xdpsim_vm::{
-    Callback, Fault, HelperCall, HelperFault, Host, Insn, Limits, MapIdx, Memory, Outcome, ProgIdx, Program,
-    interp,
+    Callback, Code, Engine, Fault, HelperCall, HelperFault, Host, Insn, Limits, MapIdx, Memory, Outcome,
+    ProgIdx, Program, interp,
 };
 
 /// Answers whatever is called with whatever a host may say, by the call's first argument.
@@ -53,9 +53,12 @@ fn run(programs: &[Program], packet: &[u8]) {
     memory.add_slab(Slab::slots(8, 1).expect("small").read_only());
     memory.packet_in(packet, 64, 16);
     let threaded = Threaded::new(programs.to_vec());
-    let mut other = memory.clone();
+    let jit = Code::new(programs.to_vec(), Engine::Jit);
+    let (mut other, mut third) = (memory.clone(), memory.clone());
     let first = shown(&mut memory, |memory| interp::run(programs, ProgIdx(0), memory, &mut Anything, LIMITS));
     let second = shown(&mut other, |memory| threaded.run(ProgIdx(0), memory, &mut Anything, LIMITS));
+    let third = shown(&mut third, |memory| jit.run(ProgIdx(0), memory, &mut Anything, LIMITS));
+    assert_eq!(first, third, "the JIT differs");
     assert_eq!(first, second, "the interpreters differ");
     let (around, constants) = (&first.1, &first.2[1]);
     let outside = around[..64].iter().chain(&around[64 + packet.len()..]);

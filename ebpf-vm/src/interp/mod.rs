@@ -9,6 +9,8 @@
 
 mod access;
 pub mod alu;
+#[cfg(feature = "jit")]
+pub(crate) mod resume;
 pub mod threaded;
 
 use crate::fault::{Denied, Fault, FaultKind, HelperFault};
@@ -280,8 +282,12 @@ impl State<'_> {
 }
 
 impl<H: Host> Run<'_, '_, H> {
-    fn finish(&mut self, mut observe: impl FnMut(ProgIdx, u32)) -> Result<u64, FaultKind> {
+    fn finish(&mut self, observe: impl FnMut(ProgIdx, u32)) -> Result<u64, FaultKind> {
         self.state.charge_function(0)?;
+        self.run_on(observe)
+    }
+
+    fn run_on(&mut self, mut observe: impl FnMut(ProgIdx, u32)) -> Result<u64, FaultKind> {
         loop {
             observe(self.state.prog, self.state.pc);
             let op = self.state.program.ops()[self.state.pc as usize];

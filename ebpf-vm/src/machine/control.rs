@@ -118,7 +118,9 @@ impl Machine {
         Ok(next)
     }
 
-    fn key_size(&self, map: MapIdx) -> usize {
+    /// Bytes of a key.
+    #[must_use]
+    pub fn key_size(&self, map: MapIdx) -> usize {
         self.map_name(map).map_or(0, |name| name.spec.key_size as usize)
     }
 

@@ -14,6 +14,8 @@
 //! begin at [`BASE`], so address 0 is never valid and a pointer that runs backward out of a segment still
 //! names it. Maps keep their values here ([`Slab`]); a map's code knows which slot belongs to which key.
 
+#[cfg(feature = "jit")]
+mod direct;
 mod keys;
 mod packet;
 mod slab;
@@ -22,6 +24,8 @@ mod stack;
 use std::fmt;
 
 pub use packet::Packet;
+#[cfg(feature = "jit")]
+pub(crate) use slab::Direct;
 pub use slab::Slab;
 pub use stack::{FRAME_SIZE, Stack};
 
@@ -54,6 +58,11 @@ const fn address(segment: u32, offset: u32) -> u64 {
 #[must_use]
 pub const fn context_address() -> u64 {
     address(CONTEXT, BASE)
+}
+
+/// Where an active function's stack ends: its R10.
+pub(crate) fn stack_address(frame: usize) -> u64 {
+    address(STACK, stack::bounds(frame).1)
 }
 
 /// The address that stands for a map in a program: helpers take it, nobody can read it.

@@ -107,6 +107,18 @@ impl Packet {
         &mut self.buffer[..self.size as usize]
     }
 
+    /// What can be accessed, for who sets the mark by [`Packet::touch`].
+    #[cfg(feature = "jit")]
+    pub(super) fn window(&mut self) -> &mut [u8] {
+        &mut self.buffer[self.meta as usize..self.end as usize]
+    }
+
+    /// Something was written inside the bounds.
+    #[cfg(feature = "jit")]
+    pub(super) fn touch(&mut self) {
+        self.dirty = true;
+    }
+
     /// Is this inside the bounds?
     #[inline]
     pub(super) fn has(&self, offset: u32, len: u32) -> bool {

@@ -7,6 +7,7 @@
 use std::ops::Range;
 
 use super::BASE;
+use crate::insn::Size;
 
 /// Slots are multiples of this, as in the kernel's maps.
 const ALIGN: u32 = 8;
@@ -19,13 +20,39 @@ enum Shape {
     Records(Vec<Range<u32>>),
 }
 
+/// What code that the JIT has made reads of a slab, at known places. None of it changes once a slab is there.
+#[derive(Clone, Debug)]
+#[repr(C)]
+pub(crate) struct Direct {
+    /// How many first bytes there are for a load of 1, 2, 4 and 8 bytes: all of them are in the slab. Zero
+    /// if slots are not all that bounds what can be accessed.
+    pub loads: [u64; 4],
+    /// The same for stores; zero if programs cannot write.
+    pub stores: [u64; 4],
+    /// Bytes of a value.
+    pub value_size: u64,
+    /// All values.
+    pub bytes: Box<[u8]>,
+}
+
 /// Bytes of a map's values.
 #[derive(Clone, Debug)]
+#[repr(C)]
 pub struct Slab {
-    bytes: Vec<u8>,
-    value_size: u32,
+    direct: Direct,
     shape: Shape,
     read_only: bool,
+}
+
+impl Direct {
+    fn new(len: u32, value_size: u32, slots: bool) -> Self {
+        let loads = Size::ALL.map(|size| {
+            let first = (u64::from(len) + 1).saturating_sub(size.bytes().into());
+            if slots { first } else { 0 }
+        });
+        let bytes = vec![0; len as usize].into_boxed_slice();
+        Self { loads, stores: loads, value_size: value_size.into(), bytes }
+    }
 }
 
 impl Slab {
@@ -35,38 +62,40 @@ impl Slab {
     pub fn slots(value_size: u32, count: u32) -> Option<Self> {
         let stride = value_size.checked_next_multiple_of(ALIGN)?.max(ALIGN);
         let len = stride.checked_mul(count).filter(|len| len.checked_add(BASE).is_some())?;
-        Some(Self {
-            bytes: vec![0; len as usize],
-            value_size,
-            shape: Shape::Slots { stride },
-            read_only: false,
-        })
+        let direct = Direct::new(len, value_size, true);
+        Some(Self { direct, shape: Shape::Slots { stride }, read_only: false })
     }
 
     /// No slots: maps of devices and the like.
     #[must_use]
     pub fn empty() -> Self {
-        Self { bytes: vec![], value_size: 0, shape: Shape::Slots { stride: ALIGN }, read_only: false }
+        Self { direct: Direct::new(0, 0, true), shape: Shape::Slots { stride: ALIGN }, read_only: false }
     }
 
     /// Room for records, none of them open. `None` if it is more than a segment has.
     #[must_use]
     pub fn records(size: u32) -> Option<Self> {
         size.checked_add(BASE)?;
-        let bytes = vec![0; size as usize];
-        Some(Self { bytes, value_size: 0, shape: Shape::Records(vec![]), read_only: false })
+        Some(Self { direct: Direct::new(size, 0, false), shape: Shape::Records(vec![]), read_only: false })
     }
 
     /// The same, but programs and helpers that act for them can only read it.
     #[must_use]
     pub fn read_only(self) -> Self {
-        Self { read_only: true, ..self }
+        let direct = Direct { stores: [0; 4], ..self.direct };
+        Self { read_only: true, direct, ..self }
+    }
+
+    /// Does a slot begin at this offset from the first one?
+    #[cfg(feature = "jit")]
+    pub(crate) fn begins(&self, at: u32) -> bool {
+        matches!(self.shape, Shape::Slots { stride } if at.is_multiple_of(stride))
     }
 
     /// Bytes of a value.
     #[must_use]
     pub fn value_size(&self) -> u32 {
-        self.value_size
+        self.direct.value_size as u32
     }
 
     /// Where a slot begins in [`Slab::all`]: to be used with [`super::slab_address`].
@@ -85,7 +114,7 @@ impl Slab {
     #[must_use]
     pub fn value(&self, slot: u32) -> &[u8] {
         let at = self.offset(slot) as usize;
-        &self.bytes[at..at + self.value_size as usize]
+        &self.direct.bytes[at..at + self.value_size() as usize]
     }
 
     /// A value, whether programs may write it or not.
@@ -93,19 +122,19 @@ impl Slab {
     /// # Panics
     /// If there is no such slot.
     pub fn value_mut(&mut self, slot: u32) -> &mut [u8] {
-        let at = self.offset(slot) as usize;
-        &mut self.bytes[at..at + self.value_size as usize]
+        let (at, len) = (self.offset(slot) as usize, self.value_size() as usize);
+        &mut self.direct.bytes[at..at + len]
     }
 
     /// All bytes, gaps between slots included.
     #[must_use]
     pub fn all(&self) -> &[u8] {
-        &self.bytes
+        &self.direct.bytes
     }
 
     /// All bytes, whether programs may write them or not.
     pub fn all_mut(&mut self) -> &mut [u8] {
-        &mut self.bytes
+        &mut self.direct.bytes
     }
 
     /// Opens a record: programs can access these bytes until it is closed. Does nothing on a slab of slots.
@@ -130,7 +159,7 @@ impl Slab {
             Shape::Slots { stride } => {
                 let slot = at / stride;
                 let lo = slot * stride;
-                (at < self.bytes.len() as u32).then(|| (slot, lo..lo + self.value_size))
+                (at < self.direct.bytes.len() as u32).then(|| (slot, lo..lo + self.value_size()))
             }
             Shape::Records(open) => {
                 let record = open.partition_point(|record| record.start <= at).checked_sub(1)?;
@@ -149,7 +178,7 @@ impl Slab {
 
     #[inline]
     pub(super) fn bytes(&self, offset: u32, len: u32) -> Option<&[u8]> {
-        self.range(offset, len).and_then(|range| self.bytes.get(range))
+        self.range(offset, len).and_then(|range| self.direct.bytes.get(range))
     }
 
     #[inline]
@@ -159,12 +188,12 @@ impl Slab {
 
     #[inline]
     pub(super) fn range_mut(&mut self, range: Range<usize>) -> &mut [u8] {
-        &mut self.bytes[range]
+        &mut self.direct.bytes[range]
     }
 
     /// The slot that is meant, or the first or last one: with the bounds of its offsets in the segment.
     pub(super) fn nearest(&self, offset: u32) -> Option<(u32, (u32, u32))> {
-        let at = offset.saturating_sub(BASE).min((self.bytes.len() as u32).saturating_sub(1));
+        let at = offset.saturating_sub(BASE).min((self.direct.bytes.len() as u32).saturating_sub(1));
         let (slot, bounds) = self.bounds(at)?;
         Some((slot, (BASE + bounds.start, BASE + bounds.end)))
     }

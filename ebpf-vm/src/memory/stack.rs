@@ -29,10 +29,12 @@ struct Frame {
 pub struct Stack {
     frames: Vec<Frame>,
     bytes: Vec<u8>,
+    /// How many bytes below the top of each may not be zero, other than those that an active function uses.
+    stale: Vec<u32>,
 }
 
 /// Bounds of a function's stack.
-fn bounds(frame: usize) -> (u32, u32) {
+pub(super) fn bounds(frame: usize) -> (u32, u32) {
     let lo = BASE + frame as u32 * STRIDE + START;
     (lo, lo + FRAME_SIZE)
 }
@@ -50,19 +52,75 @@ impl Stack {
         let at = self.frames.len();
         let first = self.frames.last().filter(|_| !fresh).map_or(at, |caller| caller.first);
         self.frames.push(Frame { used: 0, first });
-        let len = self.frames.len() * FRAME_SIZE as usize;
-        if self.bytes.len() < len {
-            self.bytes.resize(len, 0);
+        self.room(at + 1);
+        self.wipe(at);
+        super::stack_address(at)
+    }
+
+    /// Bytes for so many functions.
+    fn room(&mut self, frames: usize) {
+        if self.stale.len() < frames {
+            self.stale.resize(frames, 0);
+            self.bytes.resize(frames * FRAME_SIZE as usize, 0);
         }
-        super::address(super::STACK, bounds(at).1)
+    }
+
+    /// Clears what is left of the functions that were here before.
+    fn wipe(&mut self, frame: usize) {
+        let top = (frame + 1) * FRAME_SIZE as usize;
+        let stale = std::mem::take(&mut self.stale[frame]) as usize;
+        self.bytes[top - stale..top].fill(0);
     }
 
     /// The innermost function ends.
     pub(crate) fn pop(&mut self) {
         let Some(frame) = self.frames.pop() else { return };
         // What was touched is all that can differ from zero.
-        let top = (self.frames.len() + 1) * FRAME_SIZE as usize;
-        self.bytes[top - frame.used as usize..top].fill(0);
+        let stale = &mut self.stale[self.frames.len()];
+        *stale = frame.used.max(*stale);
+    }
+
+    /// A function begins whose code clears by itself what it reads before it has written it, or, if `zero`,
+    /// relies on zeroes as any other; it uses at most so many bytes without counting them.
+    #[cfg(feature = "jit")]
+    pub(crate) fn enter(&mut self, fresh: bool, zero: bool, uncounted: u32) {
+        let at = self.frames.len();
+        let first = self.frames.last().filter(|_| !fresh).map_or(at, |caller| caller.first);
+        self.frames.push(Frame { used: 0, first });
+        self.room(at + 1);
+        if zero {
+            self.wipe(at);
+        }
+        self.stale[at] = self.stale[at].max(uncounted);
+    }
+
+    /// Clears the bytes of an active function whose bits are set, the lowest bit of the first word being the
+    /// lowest byte.
+    #[cfg(feature = "jit")]
+    pub(crate) fn clear_unwritten(&mut self, frame: usize, unwritten: &[u64; 8]) {
+        let from = frame * FRAME_SIZE as usize;
+        let bytes = self.bytes.get_mut(from..from + FRAME_SIZE as usize).unwrap_or_default();
+        for (eights, word) in bytes.chunks_exact_mut(64).zip(unwritten) {
+            for (bit, byte) in eights.iter_mut().enumerate() {
+                if word >> bit & 1 != 0 {
+                    *byte = 0;
+                }
+            }
+        }
+    }
+
+    /// How many functions are active, with all bytes: those of function n end at `(n + 1) * 512`. There are
+    /// as many as eight functions need.
+    #[cfg(feature = "jit")]
+    pub(crate) fn direct(&mut self) -> (usize, &mut [u8]) {
+        self.room(self.frames.len().max(8));
+        (self.frames.len(), &mut self.bytes)
+    }
+
+    /// What the innermost function has used.
+    #[cfg(feature = "jit")]
+    pub(crate) fn used(&mut self) -> *mut u32 {
+        self.frames.last_mut().map_or(std::ptr::null_mut(), |frame| &raw mut frame.used)
     }
 
     /// How many functions of the innermost chain are active.

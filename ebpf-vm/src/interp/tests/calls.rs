@@ -84,7 +84,7 @@ fn a_stack_is_zero_whatever_was_there_before() {
 }
 
 /// A host for these tests: 1 adds its arguments, 2 runs a function R1 times, 12 is a tail call of R3.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Tester {
     indices: Vec<u64>,
 }
@@ -154,7 +154,7 @@ fn a_callback_must_be_a_function_of_the_program() {
 
 fn run_all(programs: &[&[Insn]]) -> Result<u64, Box<Fault>> {
     let programs: Vec<Program> = programs.iter().map(|insns| decoded(insns)).collect();
-    run(&programs, ProgIdx(0), &mut frame(), &mut Tester::default(), Limits { budget: 10_000 })
+    run_programs(&programs, &mut frame(), &mut Tester::default(), Limits { budget: 10_000 })
 }
 
 /// Nothing after it runs; one that finds nothing leaves R0 as it was.

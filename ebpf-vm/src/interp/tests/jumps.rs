@@ -64,7 +64,7 @@ fn a_loop_ends_by_its_condition() {
 fn an_endless_loop_meets_the_budget() {
     let insns = [i(0x05, 0, 0, -1, 0), EXIT];
     let limits = Limits { budget: 100 };
-    let fault = run(&[decoded(&insns)], ProgIdx(0), &mut frame(), &mut NoHelpers, limits);
+    let fault = run_programs(&[decoded(&insns)], &mut frame(), &mut NoHelpers, limits);
     let fault = fault.expect_err("no end");
     assert_eq!((fault.pc, fault.kind), (0, FaultKind::Budget { limit: 100 }));
     assert!(fault.to_string().contains("not finished after 100 instructions"), "{fault}");
@@ -74,6 +74,6 @@ fn an_endless_loop_meets_the_budget() {
 #[test]
 fn may_goto_leaves_a_loop_that_runs_for_too_long() {
     let insns = [mov(0, 0), i(0xe5, 0, 0, 2, 0), i(0x07, 0, 0, 0, 1), i(0x05, 0, 0, -3, 0), EXIT];
-    let r0 = run(&[decoded(&insns)], ProgIdx(0), &mut frame(), &mut NoHelpers, Limits::default());
+    let r0 = run_programs(&[decoded(&insns)], &mut frame(), &mut NoHelpers, Limits::default());
     assert_eq!(r0, Ok(1 << 23));
 }

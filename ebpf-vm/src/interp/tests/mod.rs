@@ -5,6 +5,7 @@ mod calls;
 mod jumps;
 mod memory;
 
+use crate::engine::{Code, Engine};
 use crate::fault::{Fault, FaultKind};
 use crate::host::{Host, NoHelpers, ProgIdx};
 use crate::insn::{Insn, Reg};
@@ -48,8 +49,28 @@ fn frame() -> Memory {
     memory
 }
 
-fn run_with<H: Host>(insns: &[Insn], memory: &mut Memory, host: &mut H) -> Result<u64, Box<Fault>> {
-    run(&[decoded(insns)], ProgIdx(0), memory, host, Limits { budget: 10_000 })
+fn run_with<H: Host + Clone>(insns: &[Insn], memory: &mut Memory, host: &mut H) -> Result<u64, Box<Fault>> {
+    run_programs(&[decoded(insns)], memory, host, Limits { budget: 10_000 })
+}
+
+/// Runs the first program on all engines, which must agree: what the reference says.
+fn run_programs<H: Host + Clone>(
+    programs: &[Program],
+    memory: &mut Memory,
+    host: &mut H,
+    limits: Limits,
+) -> Result<u64, Box<Fault>> {
+    let (memory_before, host_before) = (memory.clone(), host.clone());
+    let result = run(programs, ProgIdx(0), memory, host, limits);
+    for engine in Engine::ALL {
+        let code = Code::new(programs.to_vec(), *engine);
+        assert_eq!(code.engine(), *engine);
+        let (mut other, mut host) = (memory_before.clone(), host_before.clone());
+        assert_eq!(code.run(ProgIdx(0), &mut other, &mut host, limits), result, "{engine}");
+        assert_eq!(other.packet().output(), memory.packet().output(), "{engine}");
+        assert_eq!(other.packet().is_dirty(), memory.packet().is_dirty(), "{engine}");
+    }
+    result
 }
 
 fn result(insns: &[Insn]) -> Result<u64, Box<Fault>> {

@@ -1,0 +1,237 @@
+//! Where an access leads: a host address that was compared with the real bounds, or an exit.
+//!
+//! | kind | check |
+//! |---|---|
+//! | stack at a constant offset | none: the offset is inside of the stack, and the register is not asked |
+//! | context at a constant offset | the same; loads only |
+//! | packet | address - first < how many bytes can be the first one of such an access |
+//! | value at a constant offset | the same with the map's slab, and the offset with the size of a value |
+//! | value anywhere | inside the map's first value, otherwise asks |
+//! | the rest | as a packet, otherwise asks |
+//!
+//! Who asks gets the address from [`Memory`](crate::Memory), as the interpreter does, or leaves.
+
+use cranelift_codegen::ir::condcodes::IntCC;
+use cranelift_codegen::ir::{BlockArg, InstBuilder, MemFlagsData, Value, types};
+
+use super::{Emitter, Part};
+use crate::analysis::Kind;
+use crate::insn::{Reg, Size};
+use crate::jit::plan::Track;
+use crate::jit::trampolines::{EXACT, slot};
+use crate::jit::vm::at;
+use crate::memory::{CONTEXT_SIZE, FRAME_SIZE, MapIdx, slab_address};
+
+/// An address that may be accessed now.
+#[derive(Clone, Copy)]
+pub(super) struct Host {
+    pub base: Value,
+    pub offset: i32,
+    pub flags: MemFlagsData,
+}
+
+/// Is an access inside of so many bytes, which begin at `lo`?
+fn inside(at: i32, size: Size, lo: i32, len: u32) -> bool {
+    let from = i64::from(at) - i64::from(lo);
+    from >= 0 && from + i64::from(size.bytes()) <= i64::from(len)
+}
+
+impl Emitter<'_, '_> {
+    /// The address of an access, as the program has it.
+    pub(super) fn address(&mut self, base: Reg, off: i16) -> Value {
+        let base = self.get(base);
+        if off == 0 { base } else { self.builder.ins().iadd_imm_s(base, i64::from(off)) }
+    }
+
+    /// Accesses to the program's memory: little-endian on every machine, at any address.
+    fn guest(&self, part: Part) -> MemFlagsData {
+        self.flags(part).with_endianness(cranelift_codegen::ir::Endianness::Little)
+    }
+
+    /// Where an access leads. When this has not left, it may happen.
+    pub(super) fn place(&mut self, (base, off): (Reg, i16), size: Size, write: bool) -> Host {
+        match self.state.place(base, off) {
+            Kind::Stack(at) if inside(at, size, -(FRAME_SIZE as i32), FRAME_SIZE) => {
+                self.use_stack(at, size);
+                let part = if self.source.plan.exact { Part::Stack } else { Part::Data };
+                Host { base: self.stack_top, offset: at, flags: self.guest(part) }
+            }
+            Kind::Context(at) if !write && inside(at, size, 0, CONTEXT_SIZE) => {
+                let base = self.vm_load(types::I64, at::CONTEXT);
+                Host { base, offset: at, flags: self.guest(Part::Context) }
+            }
+            Kind::Stack(_) | Kind::Context(_) => {
+                self.exit_always();
+                Host { base: self.stack_top, offset: 0, flags: self.guest(Part::Data) }
+            }
+            Kind::Packet => {
+                let addr = self.address(base, off);
+                let (from, fits) = self.in_packet(addr, size);
+                self.exit_unless(fits);
+                self.packet_byte(from, write)
+            }
+            Kind::Value { map, at: Some(at) } if at >= 0 => {
+                let addr = self.address(base, off);
+                self.value(map, at, addr, size, write)
+            }
+            Kind::Value { map, .. } => {
+                let addr = self.address(base, off);
+                self.first_value(map, addr, size, write)
+            }
+            _ => {
+                let addr = self.address(base, off);
+                self.anywhere(addr, size, write)
+            }
+        }
+    }
+
+    /// The packet's byte for an address, and whether an access there is inside.
+    fn in_packet(&mut self, addr: Value, size: Size) -> (Value, Value) {
+        let lo = self.vm_load(types::I64, at::PACKET_LO);
+        let from = self.builder.ins().isub(addr, lo);
+        let limit = self.vm_load(types::I64, at::PACKET_LIMITS + 8 * number(size));
+        (from, self.builder.ins().icmp(IntCC::UnsignedLessThan, from, limit))
+    }
+
+    fn packet_byte(&mut self, from: Value, write: bool) -> Host {
+        if write {
+            let yes = self.builder.ins().iconst(types::I32, 1);
+            let flags = self.flags(Part::Written);
+            self.builder.ins().store(flags, yes, self.vm, at::WRITTEN);
+        }
+        let packet = self.vm_load(types::I64, at::PACKET);
+        let base = self.builder.ins().iadd(packet, from);
+        Host { base, offset: 0, flags: self.guest(Part::Data) }
+    }
+
+    /// What a map's slab says of itself.
+    fn slab(&mut self, map: MapIdx, field: i64) -> Value {
+        let flags = self.flags(Part::Slabs);
+        let slabs = self.vm_load(types::I64, at::SLABS);
+        let offset = i64::from(map.0) * at::SLAB + field;
+        match i32::try_from(offset) {
+            Ok(offset) => self.builder.ins().load(types::I64, flags, slabs, offset),
+            Err(_) => {
+                let slab = self.builder.ins().iadd_imm_s(slabs, offset);
+                self.builder.ins().load(types::I64, flags, slab, 0)
+            }
+        }
+    }
+
+    /// The byte of a slab for an address, and whether an access there is inside of the slab.
+    fn in_slab(&mut self, map: MapIdx, addr: Value, size: Size, write: bool) -> (Value, Value) {
+        let first = slab_address(map, 0) as i64;
+        let from = self.builder.ins().iadd_imm_s(addr, first.wrapping_neg());
+        let limits = if write { at::STORES } else { at::LOADS };
+        let limit = self.slab(map, limits + 8 * i64::from(number(size)));
+        (from, self.builder.ins().icmp(IntCC::UnsignedLessThan, from, limit))
+    }
+
+    fn slab_byte(&mut self, map: MapIdx, from: Value) -> Host {
+        let bytes = self.slab(map, at::BYTES);
+        let base = self.builder.ins().iadd(bytes, from);
+        Host { base, offset: 0, flags: self.guest(Part::Data) }
+    }
+
+    /// A byte of a value, so far behind its start.
+    fn value(&mut self, map: MapIdx, at: i32, addr: Value, size: Size, write: bool) -> Host {
+        let (from, in_slab) = self.in_slab(map, addr, size, write);
+        let value_size = self.slab(map, at::VALUE_SIZE);
+        let end = i64::from(at) + i64::from(size.bytes());
+        let in_value = self.builder.ins().icmp_imm_s(IntCC::UnsignedGreaterThanOrEqual, value_size, end);
+        let fits = self.builder.ins().band(in_slab, in_value);
+        self.exit_unless(fits);
+        self.slab_byte(map, from)
+    }
+
+    /// A byte that is perhaps in a map's only value: variables are.
+    fn first_value(&mut self, map: MapIdx, addr: Value, size: Size, write: bool) -> Host {
+        let (from, in_slab) = self.in_slab(map, addr, size, write);
+        let value_size = self.slab(map, at::VALUE_SIZE);
+        let end = self.builder.ins().iadd_imm_s(from, i64::from(size.bytes()));
+        let in_value = self.builder.ins().icmp(IntCC::UnsignedLessThanOrEqual, end, value_size);
+        let fits = self.builder.ins().band(in_slab, in_value);
+        self.or_ask(fits, addr, size, write, |this| this.slab_byte(map, from).base)
+    }
+
+    /// Any address: tries the packet.
+    fn anywhere(&mut self, addr: Value, size: Size, write: bool) -> Host {
+        let (from, fits) = self.in_packet(addr, size);
+        self.or_ask(fits, addr, size, write, |this| this.packet_byte(from, write).base)
+    }
+
+    /// An address that is known if a condition holds, and is asked for otherwise.
+    fn or_ask(
+        &mut self,
+        known: Value,
+        addr: Value,
+        size: Size,
+        write: bool,
+        fast: impl FnOnce(&mut Self) -> Value,
+    ) -> Host {
+        let [found, ask, on] = [(); 3].map(|()| self.builder.create_block());
+        let base = self.builder.append_block_param(on, types::I64);
+        self.builder.set_cold_block(ask);
+        self.builder.ins().brif(known, found, &[], ask, &[]);
+        self.builder.seal_block(found);
+        self.builder.seal_block(ask);
+
+        self.builder.switch_to_block(found);
+        let host = fast(self);
+        self.builder.ins().jump(on, &[BlockArg::Value(host)]);
+
+        self.builder.switch_to_block(ask);
+        let how = number(size) as u64 | if self.source.plan.exact { EXACT } else { 0 };
+        let how = self.builder.ins().iconst(types::I64, how as i64);
+        let which = if write { slot::WRITABLE } else { slot::READABLE };
+        let host = self.call_table(self.sigs.resolve, which, &[self.vm, addr, how]);
+        let nowhere = self.builder.ins().icmp_imm_s(IntCC::Equal, host, 0);
+        self.exit_if(nowhere);
+        self.builder.ins().jump(on, &[BlockArg::Value(host)]);
+
+        self.builder.seal_block(on);
+        self.builder.switch_to_block(on);
+        Host { base, offset: 0, flags: self.guest(Part::Data) }
+    }
+
+    /// Counts use of the stack, where that is not known beforehand.
+    fn use_stack(&mut self, at: i32, size: Size) {
+        let depth = at.unsigned_abs();
+        let track = self.source.plan.track;
+        if track == Track::Nothing || depth <= self.counted {
+            return;
+        }
+        self.counted = depth;
+        let flags = self.flags(Part::Used);
+        let used = self.vm_load(types::I64, at::USED);
+        let before = self.builder.ins().load(types::I32, flags, used, 0);
+        let deeper = self.builder.ins().icmp_imm_u(IntCC::UnsignedLessThan, before, i64::from(depth));
+        let (count, on) = (self.builder.create_block(), self.builder.create_block());
+        self.builder.set_cold_block(count);
+        self.builder.ins().brif(deeper, count, &[], on, &[]);
+        self.builder.seal_block(count);
+        self.builder.switch_to_block(count);
+        if track == Track::Count {
+            let depth = self.builder.ins().iconst(types::I32, i64::from(depth));
+            self.builder.ins().store(flags, depth, used, 0);
+        } else {
+            let addr = self.address(Reg::R10, at as i16);
+            let len = self.builder.ins().iconst(types::I64, i64::from(size.bytes()));
+            let answer = self.call_table(self.sigs.touch, slot::TOUCH, &[self.vm, addr, len]);
+            self.exit_if(answer);
+        }
+        self.builder.ins().jump(on, &[]);
+        self.builder.seal_block(on);
+        self.builder.switch_to_block(on);
+    }
+}
+
+/// A size's place in tables.
+fn number(size: Size) -> i32 {
+    match size {
+        Size::B => 0,
+        Size::H => 1,
+        Size::W => 2,
+        Size::Dw => 3,
+    }
+}

@@ -1,0 +1,85 @@
+//! What holds for all functions of a program: how their stacks are cleared and counted.
+
+use std::collections::BTreeMap;
+
+use crate::analysis::{Function, analyse};
+use crate::memory::FRAME_SIZE;
+use crate::op::{Constant, Op};
+use crate::program::Program;
+
+/// How use of the stack is counted. The reference counts every access, because all active functions together
+/// may use 512 bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Track {
+    /// Not at all: there is one function.
+    Nothing,
+    /// Counted, but not compared: no chain of functions comes to 512 bytes.
+    Count,
+    /// By asking.
+    Ask,
+}
+
+/// What holds for all functions of a program.
+#[derive(Debug)]
+pub(super) struct Plan {
+    pub functions: Vec<Function>,
+    /// Is every access to the stack at a constant offset? Then only what may be read before it is written is
+    /// cleared when a function begins, and whoever else wants to see the stack gets a clean one first.
+    pub exact: bool,
+    pub track: Track,
+    called: Vec<u32>,
+}
+
+impl Plan {
+    pub fn new(program: &Program) -> Self {
+        let functions = analyse(program);
+        let exact = !functions.iter().any(|function| function.lends_stack);
+        let mut called: Vec<u32> = program.ops().iter().filter_map(callee).collect();
+        called.sort_unstable();
+        called.dedup();
+        let track = match functions.len() {
+            1 if called.is_empty() => Track::Nothing,
+            _ if exact && deepest_chain(program, &functions) <= FRAME_SIZE => Track::Count,
+            _ => Track::Ask,
+        };
+        Self { functions, exact, track, called }
+    }
+
+    /// The function that begins at a slot.
+    pub fn function(&self, start: u32) -> Option<&Function> {
+        let at = self.functions.binary_search_by_key(&start, |function| function.start).ok()?;
+        Some(&self.functions[at])
+    }
+
+    /// How much of its stack the function at this slot uses at most without counting it.
+    pub fn deepest(&self, start: u32) -> u32 {
+        self.function(start).map_or(FRAME_SIZE, |function| function.deepest)
+    }
+
+    /// Does an instruction call the function at this slot?
+    pub fn is_called(&self, start: u32) -> bool {
+        self.called.binary_search(&start).is_ok()
+    }
+}
+
+fn callee(op: &Op) -> Option<u32> {
+    match *op {
+        Op::Call { target } | Op::Wide { value: Constant::Function(target), .. } => Some(target),
+        _ => None,
+    }
+}
+
+/// The most stack that functions can use which call each other, of which eight can be active.
+fn deepest_chain(program: &Program, functions: &[Function]) -> u32 {
+    let mut deepest: BTreeMap<u32, u32> = functions.iter().map(|function| (function.start, 0)).collect();
+    for _ in 0..8 {
+        let before = deepest.clone();
+        for function in functions {
+            let ops = &program.ops()[function.start as usize..function.end as usize];
+            let callees = ops.iter().filter_map(callee).filter_map(|target| before.get(&target));
+            let chain = function.deepest.next_multiple_of(16) + callees.max().copied().unwrap_or(0);
+            deepest.insert(function.start, chain);
+        }
+    }
+    deepest.into_values().max().unwrap_or(0)
+}
