@@ -44,6 +44,7 @@ pub mod memory;
 pub mod natural;
 pub mod op;
 pub mod program;
+pub mod test_run;
 
 pub use check::{CheckError, Problem};
 pub use engine::{Code, Engine};
@@ -54,3 +55,4 @@ pub use interp::Limits;
 pub use machine::Machine;
 pub use memory::{MapIdx, Memory, Region, RegionKind, Slab};
 pub use program::Program;
+pub use test_run::{Ebpf, TestRun};
