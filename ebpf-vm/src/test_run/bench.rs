@@ -4,8 +4,10 @@
 use xdpsim_devmap::{CpuId, Errno, IfIndex, XdpAction};
 
 use super::RedirectMaps;
+use crate::fib::Fib;
 use crate::helpers::World;
 use crate::machine::Machine;
+use crate::maps::Kind;
 use crate::memory::MapIdx;
 
 /// Where a redirect leads.
@@ -21,7 +23,7 @@ pub enum Redirect {
         key: u64,
         /// The flags.
         flags: u64,
-        /// What is there: an interface, a queue's length, a socket; none if it is a broadcast.
+        /// What is there: an interface, a queue's length; none of a broadcast and of an XSKMAP.
         target: Option<u32>,
     },
 }
@@ -53,10 +55,13 @@ pub struct Bench {
     pub now: u64,
     /// Somebody takes perf events; else programs get ENOENT, as while nobody has opened a buffer.
     pub listening: bool,
+    /// Devices, routes and neighbours, for `bpf_fib_lookup()`.
+    pub fib: Fib,
     random: u64,
     redirects: RedirectMaps,
     armed: Option<Armed>,
     events: Vec<Event>,
+    printed: Vec<String>,
     names: Vec<String>,
 }
 
@@ -68,10 +73,12 @@ impl Bench {
             cpu: CpuId(0),
             now: 0,
             listening: true,
+            fib: Fib::new(),
             random: seed,
             redirects: RedirectMaps::new(machine),
             armed: None,
             events: vec![],
+            printed: vec![],
             names: machine.map_names().map(|(_, map)| map.name.clone()).collect(),
         }
     }
@@ -93,18 +100,28 @@ impl Bench {
     }
 
     /// Where the last run's redirect leads, if this was its verdict.
-    pub fn take_redirect(&mut self, verdict: u32) -> Option<Redirect> {
+    pub fn take_redirect(&mut self, machine: &mut Machine, verdict: u32) -> Option<Redirect> {
         let armed = self.armed.take().filter(|_| XdpAction(verdict) == XdpAction::REDIRECT)?;
         Some(match armed {
             Armed::Interface(ifindex) => Redirect::Interface(ifindex),
             Armed::Map(map, key, flags) => {
-                let entry = self.redirects.entries(map).find(|(at, _)| *at == key as u32);
-                let target = entry.map(|(_, value)| u32::from_le_bytes(std::array::from_fn(|at| value[at])));
                 let broadcast = flags & 8 != 0;
-                let target = if broadcast { None } else { target };
+                let bytes = (key as u32).to_le_bytes();
+                let entry = match self.redirects.lookup(map, key as u32) {
+                    Ok(entry) => Ok(entry.to_vec()),
+                    Err(_) => machine.lookup(map, &bytes),
+                };
+                let target =
+                    entry.ok().and_then(|value| value.first_chunk().copied().map(u32::from_le_bytes));
+                let target = target.filter(|_| !broadcast);
                 Redirect::Map { map: self.names[map.0 as usize].clone(), key, flags, target }
             }
         })
+    }
+
+    /// What programs have printed (`bpf_trace_printk()`) since it was taken last.
+    pub fn take_printed(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.printed)
     }
 
     /// The events since they were taken last.
@@ -140,9 +157,7 @@ impl World for Bench {
 
     fn redirect_map(&mut self, map: MapIdx, key: u64, flags: u64) -> u64 {
         let verdict = self.redirects.redirect(map, key, flags);
-        if verdict == XdpAction::REDIRECT {
-            self.armed = Some(Armed::Map(map, key, flags));
-        }
+        self.armed = (verdict == XdpAction::REDIRECT).then_some(Armed::Map(map, key, flags));
         verdict.0.into()
     }
 
@@ -157,5 +172,18 @@ impl World for Bench {
         let map = self.names[map.0 as usize].clone();
         self.events.push(Event { map, slot, data: data.to_vec() });
         Ok(())
+    }
+
+    fn redirect_elsewhere(&mut self, target: Option<(MapIdx, Kind, u64)>) -> u64 {
+        self.armed = target.map(|(map, _, key)| Armed::Map(map, key, 0));
+        u64::from(XdpAction::REDIRECT.0)
+    }
+
+    fn print(&mut self, text: &[u8]) {
+        self.printed.push(String::from_utf8_lossy(text).into_owned());
+    }
+
+    fn fib(&self) -> &Fib {
+        &self.fib
     }
 }

@@ -208,6 +208,8 @@ pub struct Ran {
     pub fault: Option<Box<Story>>,
     /// Events that programs sent (`bpf_perf_event_output()`).
     pub events: Vec<Event>,
+    /// Lines that programs printed (`bpf_trace_printk()`).
+    pub printed: Vec<String>,
 }
 
 /// A run that was refused.
@@ -268,6 +270,7 @@ impl ProgramHandle<'_> {
                 }
             }
         }
+        let redirect = bench.take_redirect(machine, retval);
         let packet = machine.memory().packet();
         let ran = Ran {
             retval,
@@ -278,9 +281,10 @@ impl ProgramHandle<'_> {
                 ..run.ctx_in.unwrap_or_default()
             },
             duration: u32::try_from(instructions / done).unwrap_or(u32::MAX),
-            redirect: bench.take_redirect(retval),
+            redirect,
             fault,
             events: bench.take_events(),
+            printed: bench.take_printed(),
         };
         cut(ran, run.data_size_out)
     }

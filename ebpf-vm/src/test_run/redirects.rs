@@ -1,7 +1,7 @@
-//! What redirect maps hold, and what `bpf_redirect_map()` answers from them.
+//! What maps of devices hold (DEVMAP, DEVMAP_HASH), and what `bpf_redirect_map()` answers from them.
 //!
-//! Entries are bytes as bpf(2) writes them. Every interface and every socket exists; programs of entries have no
-//! descriptors here (EINVAL). What becomes of a redirected frame is for the simulator (`xdpsim replay`).
+//! Entries are bytes as bpf(2) writes them. Every interface exists; programs of entries have no descriptors here
+//! (EINVAL). What becomes of a redirected frame is for the simulator (`xdpsim replay`).
 
 use std::collections::BTreeMap;
 
@@ -12,9 +12,6 @@ use crate::machine::Machine;
 use crate::maps::{Kind, UPDATE_EXIST, UPDATE_NOEXIST};
 use crate::memory::MapIdx;
 
-/// The longest queue of a cpumap entry.
-const QUEUE_MAX: u32 = 16_384;
-
 #[derive(Clone, Debug)]
 struct Targets {
     kind: Kind,
@@ -23,12 +20,11 @@ struct Targets {
     entries: BTreeMap<u32, Vec<u8>>,
 }
 
-/// All redirect maps of a machine.
+/// All maps of devices of a machine.
 #[derive(Clone, Debug, Default)]
 pub struct RedirectMaps {
     /// By place; none for maps of other types.
     maps: Vec<Option<Targets>>,
-    cpus: u32,
 }
 
 impl RedirectMaps {
@@ -44,11 +40,10 @@ impl RedirectMaps {
             }),
             _ => None,
         };
-        let maps = machine.map_names().map(|(map, _)| targets(map)).collect();
-        Self { maps, cpus: machine.cpus() }
+        Self { maps: machine.map_names().map(|(map, _)| targets(map)).collect() }
     }
 
-    /// Is this a redirect map?
+    /// Is this a map of devices?
     #[must_use]
     pub fn has(&self, map: MapIdx) -> bool {
         self.get(map).is_ok()
@@ -61,26 +56,21 @@ impl RedirectMaps {
     /// An entry.
     ///
     /// # Errors
-    /// ENOENT if there is none; EOPNOTSUPP for XSKMAP, which cannot be read.
+    /// ENOENT if there is none.
     pub fn lookup(&self, map: MapIdx, key: u32) -> Result<&[u8], Errno> {
-        let targets = self.get(map)?;
-        if targets.kind == Kind::Xskmap {
-            return Err(Errno::EOPNOTSUPP);
-        }
-        targets.entries.get(&key).map(Vec::as_slice).ok_or(Errno::ENOENT)
+        self.get(map)?.entries.get(&key).map(Vec::as_slice).ok_or(Errno::ENOENT)
     }
 
-    /// Writes an entry: an interface, a queue length, a socket.
+    /// Writes an entry: an interface.
     ///
     /// # Errors
     /// The kernel's.
     pub fn update(&mut self, map: MapIdx, key: u32, value: &[u8], flags: u64) -> Result<(), Errno> {
-        let cpus = self.cpus;
         let targets = self.maps.get_mut(map.0 as usize).and_then(Option::as_mut).ok_or(Errno::EBADF)?;
         if value.len() != targets.value_size {
             return Err(Errno::EINVAL);
         }
-        targets.update(key, value, flags, cpus)
+        targets.update(key, value, flags)
     }
 
     /// Removes an entry.
@@ -113,10 +103,7 @@ impl RedirectMaps {
     pub(super) fn redirect(&self, map: MapIdx, key: u64, flags: u64) -> XdpAction {
         let Ok(targets) = self.get(map) else { return XdpAction::ABORTED };
         let flags = RedirectFlags::from_bits_retain(flags);
-        let broadcasts = matches!(targets.kind, Kind::Devmap | Kind::DevmapHash);
-        let allowed =
-            if broadcasts { flags.allowed_on_devmap() } else { flags.bits() <= RedirectFlags::ACTION_MASK };
-        if !allowed {
+        if !flags.allowed_on_devmap() {
             return XdpAction::ABORTED;
         }
         let found = targets.entries.contains_key(&(key as u32)) || flags.contains(RedirectFlags::BROADCAST);
@@ -129,7 +116,7 @@ fn word(bytes: &[u8], at: usize) -> u32 {
 }
 
 impl Targets {
-    fn update(&mut self, key: u32, value: &[u8], flags: u64, cpus: u32) -> Result<(), Errno> {
+    fn update(&mut self, key: u32, value: &[u8], flags: u64) -> Result<(), Errno> {
         let (first, program) = (word(value, 0), word(value, 4).cast_signed());
         let there = self.entries.contains_key(&key);
         if flags > UPDATE_EXIST {
@@ -147,32 +134,20 @@ impl Targets {
                     return Err(Errno::E2BIG);
                 }
             }
-            Kind::Xskmap => {
-                self.in_array(key, flags, false)?;
-                match (there, flags) {
-                    (true, UPDATE_NOEXIST) => return Err(Errno::EEXIST),
-                    (false, UPDATE_EXIST) => return Err(Errno::ENOENT),
-                    _ => {}
-                }
-            }
-            Kind::Cpumap => {
-                self.in_array(key, flags, true)?;
-                if first > QUEUE_MAX {
-                    return Err(Errno::EOVERFLOW);
-                }
-                if key >= cpus {
-                    return Err(Errno::ENODEV);
-                }
-            }
             _ => {
-                self.in_array(key, flags, true)?;
+                if key >= self.max_entries {
+                    return Err(Errno::E2BIG);
+                }
+                if flags == UPDATE_NOEXIST {
+                    return Err(Errno::EEXIST);
+                }
                 if program > 0 {
                     return Err(Errno::EINVAL);
                 }
             }
         }
-        // Of DEVMAP and CPUMAP, 0 clears the slot.
-        if first == 0 && matches!(self.kind, Kind::Devmap | Kind::Cpumap) {
+        // Of a DEVMAP, 0 clears the slot.
+        if first == 0 {
             self.entries.remove(&key);
             return Ok(());
         }
@@ -181,12 +156,5 @@ impl Targets {
         value.iter_mut().skip(4).for_each(|byte| *byte = 0);
         self.entries.insert(key, value);
         Ok(())
-    }
-
-    fn in_array(&self, key: u32, flags: u64, all_exist: bool) -> Result<(), Errno> {
-        if key >= self.max_entries {
-            return Err(Errno::E2BIG);
-        }
-        if all_exist && flags == UPDATE_NOEXIST { Err(Errno::EEXIST) } else { Ok(()) }
     }
 }
