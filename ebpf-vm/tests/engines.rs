@@ -3,14 +3,19 @@
 
 mod corpus;
 
+use std::sync::LazyLock;
+
 use xdpsim_devmap::{CpuId, Errno, IfIndex};
 use xdpsim_vm::helpers::World;
+use xdpsim_vm::load::Object;
 use xdpsim_vm::machine::Machine;
 use xdpsim_vm::memory::ContextFields;
-use xdpsim_vm::{Engine, Fault, Limits, MapIdx, ProgIdx};
+use xdpsim_vm::{Code, Engine, Fault, Insn, Limits, MapIdx, NoHelpers, ProgIdx, Program};
 
 /// Frames for each program, one after the other on the same maps.
 const FRAMES: u64 = 60;
+/// Changed programs; `XDPSIM_MUTANTS` and `XDPSIM_SEED` in the environment want more and others.
+const MUTANTS: u64 = 300;
 
 /// A generator of numbers (xorshift64*).
 #[derive(Clone)]
@@ -128,8 +133,8 @@ fn run(machine: &mut Machine, program: ProgIdx, frame: &[u8], mut random: Random
 }
 
 /// A machine with the object and some elements in its maps; none if it is one that is refused.
-fn machine(cpu: &str, name: &str, engine: Engine) -> Option<Machine> {
-    let builder = Machine::builder().object(corpus::load(cpu, name)).cpus(2).engine(engine);
+fn machine(object: &Object, engine: Engine) -> Option<Machine> {
+    let builder = Machine::builder().object(object.clone()).cpus(2).engine(engine);
     let mut machine = builder.limits(Limits { budget: 100_000 }).build().ok()?;
     let mut random = Random(7);
     for map in (0..machine.memory().maps()).map(MapIdx) {
@@ -147,43 +152,126 @@ fn machine(cpu: &str, name: &str, engine: Engine) -> Option<Machine> {
     Some(machine)
 }
 
+/// Programs after which every byte of the stacks of one to eight active functions was written: who reads what it has
+/// not written must find zeroes all the same.
+static POISON: LazyLock<Vec<Code>> = LazyLock::new(|| {
+    let insn = |code, dst, src, off, imm| Insn { code, dst, src, off, imm };
+    let exit = insn(0x95, 0, 0, 0, 0);
+    let depths = (0..8).map(|depth| {
+        let calls = [insn(0x85, 0, 1, 0, 1), exit].repeat(depth);
+        let stores = (1..=64).map(|word| insn(0x7a, 10, 0, -8 * word, 0x5a5a_a5a5));
+        let insns: Vec<Insn> = calls.into_iter().chain(stores).chain([exit]).collect();
+        Code::new(vec![Program::decode(&insns, 0).unwrap()], Engine::default())
+    });
+    depths.collect()
+});
+
+/// The same program on all engines.
+struct Case {
+    about: String,
+    machines: Vec<Machine>,
+    program: ProgIdx,
+    /// Runs without a fault.
+    ends: u64,
+}
+
+impl Case {
+    fn new(about: String, object: &Object, program: ProgIdx) -> Option<Self> {
+        let machines = Engine::ALL.iter().map(|engine| {
+            let machine = machine(object, *engine)?;
+            assert_eq!(machine.engine(), *engine, "{about}");
+            Some(machine)
+        });
+        let machines = machines.collect::<Option<_>>()?;
+        Some(Self { about, machines, program, ends: 0 })
+    }
+
+    fn run(&mut self, random: &mut Random, frames: u64) {
+        for _ in 0..frames {
+            let frame = frame(random);
+            let shown = self.machines.iter_mut().map(|machine| {
+                for code in &*POISON {
+                    let memory = machine.memory_mut();
+                    code.run(ProgIdx(0), memory, &mut NoHelpers, Limits::default()).unwrap();
+                }
+                run(machine, self.program, &frame, random.clone())
+            });
+            let shown: Vec<Shown> = shown.collect();
+            for (engine, other) in Engine::ALL.iter().zip(&shown) {
+                let about = format!("{}, {engine}, frame {frame:02x?}", self.about);
+                assert_eq!((&other.verdict, &other.asked), (&shown[0].verdict, &shown[0].asked), "{about}");
+                assert_eq!(other, &shown[0], "{about}");
+            }
+            self.ends += u64::from(shown[0].verdict.is_ok());
+        }
+    }
+}
+
+/// All objects, with what they are called.
+fn objects() -> impl Iterator<Item = (String, Object)> {
+    corpus::names().into_iter().flat_map(|name| {
+        let built = corpus::CPUS.iter().filter({
+            let name = name.clone();
+            move |cpu| corpus::exists(cpu, &name)
+        });
+        built.map(move |cpu| (format!("{cpu}/{name}"), corpus::load(cpu, &name)))
+    })
+}
+
 #[test]
 fn engines_agree_on_the_corpus() {
     let (mut programs, mut ends) = (0, 0);
-    for name in corpus::names() {
-        for cpu in corpus::CPUS.iter().filter(|cpu| corpus::exists(cpu, &name)) {
-            let Some(reference) = machine(cpu, &name, Engine::Reference) else { continue };
-            for (program, ..) in reference.programs() {
-                programs += 1;
-                ends += agree(cpu, &name, program);
-            }
+    for (name, object) in objects() {
+        let mut random = Random(99);
+        for program in (0..object.programs.len() as u32).map(ProgIdx) {
+            let about = format!("{name}, program {}", program.0);
+            let Some(mut case) = Case::new(about, &object, program) else { break };
+            case.run(&mut random, FRAMES);
+            programs += 1;
+            ends += case.ends;
         }
     }
     assert!(programs > 150 && ends > programs * FRAMES / 2, "{ends} runs of {programs} programs ended well");
 }
 
-/// One program on all engines: how many runs ended without a fault.
-fn agree(cpu: &str, name: &str, program: ProgIdx) -> u64 {
-    let mut machines: Vec<Machine> = Engine::ALL
-        .iter()
-        .map(|engine| {
-            let machine = machine(cpu, name, *engine).unwrap();
-            assert_eq!(machine.engine(), *engine, "{name}");
-            machine
-        })
-        .collect();
-    let mut random = Random(u64::from(program.0) + 99);
-    let mut ends = 0;
-    for _ in 0..FRAMES {
-        let frame = frame(&mut random);
-        let shown: Vec<Shown> =
-            machines.iter_mut().map(|machine| run(machine, program, &frame, random.clone())).collect();
-        for (engine, other) in Engine::ALL.iter().zip(&shown) {
-            let about = format!("{cpu}/{name}, program {}, {engine}, frame {frame:02x?}", program.0);
-            assert_eq!((&other.verdict, &other.asked), (&shown[0].verdict, &shown[0].asked), "{about}");
-            assert_eq!(other, &shown[0], "{about}");
-        }
-        ends += u64::from(shown[0].verdict.is_ok());
+/// Changes an instruction a little.
+fn mutate(insns: &mut [Insn], random: &mut Random) {
+    let at = random.below(insns.len() as u64) as usize;
+    let insn = &mut insns[at];
+    match random.below(7) {
+        0 => insn.off = insn.off.wrapping_add(random.pick(&[-8, -4, -2, -1, 1, 2, 4, 8, 16, 512])),
+        1 => insn.imm = insn.imm.wrapping_add(random.pick(&[-8, -4, -1, 1, 2, 4, 8, 64, 4096])),
+        2 => insn.imm = random.next() as i32,
+        3 => insn.dst = random.below(11) as u8,
+        4 => insn.src = random.below(11) as u8,
+        // Another size, comparison or calculation.
+        5 => insn.code ^= random.pick(&[0x08, 0x10, 0x18, 0x20, 0x40, 0x80]),
+        _ => insn.off = -insn.off,
     }
-    ends
+}
+
+/// Programs of the corpus with one to three changes: most of them do what no verifier would let pass.
+#[test]
+fn engines_agree_on_changed_programs() {
+    let wanted = std::env::var("XDPSIM_MUTANTS").ok().and_then(|value| value.parse().ok()).unwrap_or(MUTANTS);
+    let mut random =
+        Random(std::env::var("XDPSIM_SEED").ok().and_then(|value| value.parse().ok()).unwrap_or(5));
+    let objects: Vec<(String, Object)> = objects().collect();
+    let (mut mutants, mut ends) = (0, 0);
+    while mutants < wanted {
+        let (name, object) = &objects[random.below(objects.len() as u64) as usize];
+        let (mut object, program) = (object.clone(), random.below(object.programs.len() as u64) as usize);
+        let before = object.programs[program].insns.clone();
+        for _ in 0..=random.below(3) {
+            mutate(&mut object.programs[program].insns, &mut random);
+        }
+        let after = before.iter().zip(&object.programs[program].insns);
+        let changes: Vec<_> = after.enumerate().filter(|(_, (before, after))| before != after).collect();
+        let about = format!("{name}, program {program}, mutant {mutants}: {changes:x?}");
+        let Some(mut case) = Case::new(about, &object, ProgIdx(program as u32)) else { continue };
+        case.run(&mut random, 12);
+        mutants += 1;
+        ends += case.ends;
+    }
+    assert!(ends > wanted * 12 / 10 && ends < wanted * 12, "{ends} runs of {mutants} mutants ended well");
 }

@@ -15,6 +15,8 @@ mod flow;
 mod helper;
 mod kind;
 mod state;
+#[cfg(test)]
+mod tests;
 
 pub use flow::{Block, VISITS};
 pub use kind::Kind;

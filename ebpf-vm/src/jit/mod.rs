@@ -27,6 +27,8 @@
 mod code;
 mod emit;
 mod plan;
+#[cfg(test)]
+mod tests;
 mod trampolines;
 mod vm;
 
@@ -72,10 +74,21 @@ impl JitError {
     }
 }
 
+/// How a program begins.
+struct Start {
+    code: Entry,
+    /// What is charged.
+    length: u32,
+    exact: bool,
+    deepest: u32,
+}
+
 struct Programs {
     programs: Vec<Program>,
     plans: Vec<Option<Plan>>,
-    code: Code,
+    starts: Vec<Option<Start>>,
+    /// Keeps `starts` alive.
+    _code: Code,
     /// How many maps the code names.
     maps: usize,
 }
@@ -120,7 +133,13 @@ impl Jit {
         let code = Code::new(programs, &plans)?;
         let maps = programs.iter().flat_map(Program::ops).filter_map(map).max();
         let maps = maps.map_or(0, |map| map as usize + 1);
-        Ok(Self(Arc::new(Programs { programs: programs.to_vec(), plans, code, maps })))
+        let start = |(at, plan): (usize, &Option<Plan>)| {
+            let (code, plan) = (code.entry(at)?, plan.as_ref()?);
+            let length = plan.functions[0].end;
+            Some(Start { code, length, exact: plan.exact, deepest: plan.deepest(0) })
+        };
+        let starts = plans.iter().enumerate().map(start).collect();
+        Ok(Self(Arc::new(Programs { programs: programs.to_vec(), plans, starts, _code: code, maps })))
     }
 
     /// The programs as they were given.
@@ -184,11 +203,8 @@ fn map(op: &Op) -> Option<u32> {
 impl Programs {
     /// A program begins: its code. None if the interpreter must run it, and then nothing has happened.
     fn begin(&self, vm: &mut Vm, memory: &mut Memory, tail_call: bool) -> Option<Entry> {
-        let at = vm.prog.0 as usize;
-        let code = self.code.entry(at)?;
-        let plan = self.plans[at].as_ref()?;
-        let length = plan.functions[0].end;
-        let left = vm.left.checked_sub(length.into())?;
+        let start = self.starts.get(vm.prog.0 as usize)?.as_ref()?;
+        let left = vm.left.checked_sub(start.length.into())?;
         if memory.slabs().len() < self.maps || vm.regs[1] != memory::context_address() {
             return None;
         }
@@ -197,12 +213,12 @@ impl Programs {
         } else {
             memory.stack.clear();
         }
-        memory.stack.enter(true, !plan.exact, plan.deepest(0));
+        memory.stack.enter(true, !start.exact, start.deepest);
         vm.find(memory);
         vm.left = left;
         vm.status = GO_ON;
         vm.loops = 0;
-        Some(code)
+        Some(start.code)
     }
 
     /// If the code was left for a tail call of the program's first function, and nothing stands against it: the
@@ -237,10 +253,8 @@ impl Programs {
             Some(Answer::Outcome(outcome)) => Some(outcome),
             None => None,
         };
-        let waiting = vm.waiting[..vm.waits].iter().rev();
-        let suspended: Vec<_> = waiting
-            .map(|waiting| Suspended { pc: waiting.pc, loops: waiting.loops, kept: waiting.kept })
-            .collect();
+        let mut suspended = std::mem::take(&mut vm.waiting);
+        suspended.reverse();
         if vm.is_same_stack(memory) {
             self.clean_stacks(&vm, memory, &suspended);
         }

@@ -5,10 +5,11 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use super::vm::{Answer, GO_ON, LEAVE, UNCHANGED, Vm, Waiting};
+use super::vm::{Answer, GO_ON, LEAVE, UNCHANGED, Vm};
 use crate::helpers::id;
 use crate::host::{HelperCall, HelperId, Host, Outcome};
 use crate::insn::Size;
+use crate::interp::resume::Suspended;
 use crate::interp::{MAX_CALL_FRAMES, MAX_TAIL_CALLS};
 use crate::memory::{MapIdx, Memory, slab_address};
 
@@ -159,10 +160,7 @@ extern "C" fn touch(vm: *mut Vm, addr: u64, len: u64) -> u32 {
 extern "C" fn wait(vm: *mut Vm, pc: u64, loops: u64, r6: u64, r7: u64, r8: u64, r9: u64) {
     // SAFETY: generated code passes what it got.
     let (vm, _) = unsafe { parts(vm) };
-    if let Some(waiting) = vm.waiting.get_mut(vm.waits) {
-        *waiting = Waiting { pc: pc as u32, loops: loops as u32, kept: [r6, r7, r8, r9] };
-        vm.waits += 1;
-    }
+    vm.waiting.push(Suspended { pc: pc as u32, loops: loops as u32, kept: [r6, r7, r8, r9] });
 }
 
 /// A helper is called. What it answered is in [`Vm::status`].

@@ -12,6 +12,7 @@ use crate::fault::HelperFault;
 use crate::host::{Outcome, ProgIdx};
 use crate::insn::Size;
 use crate::interp::Limits;
+use crate::interp::resume::Suspended;
 use crate::memory::{self, Direct, FRAME_SIZE, Memory, Slab};
 
 /// A helper has answered: go on.
@@ -27,15 +28,6 @@ pub(super) enum Answer {
     Outcome(Result<Outcome, HelperFault>),
     /// The host has panicked: so will the run.
     Panic(Box<dyn Any + Send>),
-}
-
-/// A function that waits for the one that was left.
-#[derive(Clone, Copy, Default)]
-pub(super) struct Waiting {
-    pub pc: u32,
-    pub loops: u32,
-    /// R6 to R9.
-    pub kept: [u64; 4],
 }
 
 /// A run.
@@ -79,8 +71,8 @@ pub(super) struct Vm {
     pub packet_len: usize,
     pub stack: *mut u8,
     pub answer: Option<Answer>,
-    pub waiting: [Waiting; 8],
-    pub waits: usize,
+    /// Who waits, the innermost first.
+    pub waiting: Vec<Suspended>,
 }
 
 /// Places in [`Vm`], as generated code names them.
@@ -147,8 +139,7 @@ impl Vm {
             packet_len: usize::MAX,
             stack: null,
             answer: None,
-            waiting: [Waiting::default(); 8],
-            waits: 0,
+            waiting: Vec::new(),
         }
     }
 
