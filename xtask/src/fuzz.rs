@@ -10,7 +10,12 @@ use crate::steps::{Outcome, cargo, must_succeed, shown, status_is_success};
 use crate::tools;
 
 /// The targets, each with a folder of inputs to start from.
-const TARGETS: [(&str, &str); 2] = [("captures", "testdata/captures"), ("scenarios", "examples")];
+const TARGETS: [(&str, &str); 4] = [
+    ("captures", "testdata/captures"),
+    ("object", "ebpf-vm/objects/v3"),
+    ("program", "fuzz/seeds/program"),
+    ("scenarios", "examples"),
+];
 /// How many lines of a failed run are shown.
 const SHOWN_LINES: usize = 60;
 

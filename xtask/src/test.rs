@@ -47,7 +47,7 @@ pub fn run(root: &Path, options: &[String]) -> Result<(), Failure> {
     steps.run("corpus", || script(root, &target, CORPUS, &["python3", "tcpdump", "editcap"]));
     steps.run("reference", || script(root, &target, REFERENCE, &["python3"]));
     steps.run("memory (500 MB through a pipe)", || script(root, &target, BIG, &["python3"]));
-    steps.run("fuzz (captures, scenarios)", || {
+    steps.run("fuzz (captures, object, program, scenarios)", || {
         if no_fuzz { Outcome::Skipped("--no-fuzz".to_owned()) } else { fuzz::run(root, &target) }
     });
     steps.run(LICENCES, || licences(root));

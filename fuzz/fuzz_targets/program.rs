@@ -1,0 +1,129 @@
+//! Any instructions as programs: they are refused, or run on a frame to an end or a fault, within the budget; all
+//! engines do the same, and what lies around the frame stays as it was.
+//!
+//! The first byte says how long the frame is, the second which host answers calls; then come instructions.
+//! Seeds are the corpus's programs.
+#![no_main]
+
+mod vm;
+
+use libfuzzer_sys::fuzz_target;
+use vm::{LIMITS, shown};
+use xdpsim_vm::helpers::MapSet;
+use xdpsim_vm::interp::{self, threaded::Threaded};
+use xdpsim_vm::load::btf::TypeId;
+use xdpsim_vm::load::{Initial, MapDef, MapSpec};
+use xdpsim_vm::memory::Slab;
+use xdpsim_vm::{Callback, HelperCall, HelperFault, Host, Insn, Memory, Outcome, ProgIdx, Program};
+
+/// Maps of the runs with the real helpers: type, bytes of key and value, entries.
+const MAPS: [(u32, u32, u32, u32); 14] = [
+    (2, 4, 8, 4),
+    (1, 4, 16, 8),
+    (6, 4, 8, 2),
+    (5, 8, 8, 4),
+    (9, 4, 12, 4),
+    (11, 8, 4, 8),
+    (22, 0, 4, 3),
+    (23, 0, 4, 3),
+    (27, 0, 0, 4096),
+    (3, 4, 4, 4),
+    (4, 4, 4, 2),
+    (14, 4, 4, 4),
+    (25, 4, 8, 4),
+    (17, 4, 4, 4),
+];
+const CPUS: u32 = 2;
+/// What lies around the frame.
+const HEADROOM: u32 = 64;
+const TAILROOM: u32 = 48;
+
+/// Answers whatever is called with whatever a host may say, by the call's first argument.
+struct Anything;
+
+impl Host for Anything {
+    fn call(&mut self, call: &HelperCall, memory: &mut Memory) -> Result<Outcome, HelperFault> {
+        self.resume(call, call.args[0], 3, memory)
+    }
+
+    fn resume(
+        &mut self,
+        call: &HelperCall,
+        state: u64,
+        _: u64,
+        memory: &mut Memory,
+    ) -> Result<Outcome, HelperFault> {
+        let [kind, a, b, c, _] = call.args;
+        match kind % 5 {
+            0 => Ok(Outcome::Return(a)),
+            1 => Ok(Outcome::TailCall(ProgIdx((a % 3) as u32))),
+            2 => Ok(Outcome::Callback(Callback { function: a, args: [b; 5], state: state.wrapping_add(1) })),
+            3 => memory.copy(a, b, c as u32).map(|()| Outcome::Unchanged).map_err(HelperFault::from),
+            _ => Err(HelperFault::Misuse("not today")),
+        }
+    }
+}
+
+fn maps() -> (Memory, MapSet) {
+    let (mut memory, mut set) = (Memory::new(), MapSet::default());
+    for (map_type, key_size, value_size, max_entries) in MAPS {
+        let flags = u32::from(map_type == 11);
+        let spec = MapSpec { map_type, key_size, value_size, max_entries, flags, extra: 0 };
+        let def = MapDef {
+            name: format!("map {map_type}"),
+            spec,
+            inner: None,
+            pinned: false,
+            initial: Initial::Empty,
+            key: TypeId(0),
+            value: TypeId(0),
+        };
+        let at = set.add(&def, CPUS, &mut memory).expect("the kernel creates such maps");
+        if map_type == 3 {
+            for slot in 0_u32..3 {
+                let map = set.own(at).expect("it is kept here");
+                map.set_reference(&slot.to_le_bytes(), slot, 0).expect("there is such a slot");
+            }
+        }
+    }
+    (memory, set)
+}
+
+/// Programs that begin anywhere in the same instructions, for tail calls.
+fn programs(bytes: &[u8], maps: u32) -> Option<Vec<Program>> {
+    let insns = Insn::read_all(&bytes[..bytes.len() / 8 * 8]).ok()?;
+    let first = Program::decode(&insns, maps).ok()?;
+    let later = (1..insns.len()).filter_map(|from| Program::decode(&insns[from..], maps).ok()).take(2);
+    Some(std::iter::once(first.clone()).chain(later).chain([first]).take(3).collect())
+}
+
+fn with_anything(programs: &[Program], frame: &[u8]) {
+    let mut memory = Memory::new();
+    memory.add_slab(Slab::slots(12, 4).expect("small"));
+    memory.add_slab(Slab::slots(8, 1).expect("small").read_only());
+    memory.packet_in(frame, HEADROOM, TAILROOM);
+    let mut other = memory.clone();
+    let entry = ProgIdx(0);
+    let first = interp::run(programs, entry, &mut memory, &mut Anything, LIMITS);
+    let second = Threaded::new(programs.to_vec()).run(entry, &mut other, &mut Anything, LIMITS);
+    let (first, second) = (shown(first, &memory), shown(second, &other));
+    assert_eq!(first, second, "the interpreters differ");
+    let (_, buffer, _, slabs) = first;
+    let behind = HEADROOM as usize + frame.len();
+    let outside = buffer[..HEADROOM as usize].iter().chain(&buffer[behind..]);
+    assert!(outside.chain(&slabs[1]).all(|byte| *byte == 0), "a write where nothing may be written");
+}
+
+fuzz_target!(|bytes: &[u8]| {
+    let [len, host, insns @ ..] = bytes else { return };
+    let frame: Vec<u8> = (0..14 + len % 100).map(|at| at ^ len).collect();
+    if host % 2 == 0 {
+        if let Some(programs) = programs(insns, 2) {
+            with_anything(&programs, &frame);
+        }
+    } else if let Some(programs) = programs(insns, MAPS.len() as u32) {
+        let (mut memory, maps) = maps();
+        memory.packet_in(&frame, HEADROOM, TAILROOM);
+        vm::with_helpers(&programs, ProgIdx(0), &memory, &maps);
+    }
+});
