@@ -76,7 +76,7 @@ int dispatch(struct xdp_md *ctx)
 	*count += 1;
 #ifdef __BPF_FEATURE_GOTOL
 	/* Where a compiler needs more than 32,768 instructions for it, it writes the far jump itself. */
-	asm volatile("gotol 1f\n%[c] = 0\n1:" : [c] "+r"(class));
+	asm volatile("if %[c] == 1 goto 2f\ngotol 1f\n2: %[c] ^= 0\n1:" : [c] "+r"(class));
 #endif
 	if (class != 1 || (void *)(ip + 1) > end_of(ctx))
 		return XDP_PASS;

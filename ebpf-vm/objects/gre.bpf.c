@@ -56,7 +56,7 @@ int decapsulate(struct xdp_md *ctx)
 	}
 	tunnel->frames++;
 	tunnel->bytes += end - (void *)outer;
-	__builtin_memcpy(&kept, start_of(ctx), sizeof(kept));
+	__builtin_memcpy(&kept, (void *)outer - sizeof(kept), sizeof(kept));
 	if (bpf_xdp_adjust_head(ctx, bytes))
 		return XDP_DROP;
 	eth = start_of(ctx);

@@ -5,20 +5,21 @@ __u64 trimmed;
 __u64 padded;
 __u64 odd;
 
-static __always_inline __u32 length(struct xdp_md *ctx)
+static __always_inline __s64 length(struct xdp_md *ctx)
 {
-	return ctx->data_end - ctx->data;
+	return end_of(ctx) - start_of(ctx);
 }
 
 SEC("xdp")
 int trim(struct xdp_md *ctx)
 {
 	struct ipv4 *ip = ipv4_of(ctx);
-	int excess;
+	__s64 excess;
 
 	if (!ip)
 		return XDP_PASS;
-	excess = length(ctx) - sizeof(struct eth) - bpf_ntohs(ip->len);
+	excess = end_of(ctx) - (void *)ip;
+	excess -= bpf_ntohs(ip->len);
 	if (excess < 0) {
 		odd++;
 		return XDP_DROP;

@@ -5,17 +5,16 @@ const __u16 well_known[8] SEC(".rodata.ports") = { 22, 53, 80, 123, 443, 853, 47
 __u64 seen_ports[8] SEC(".data.seen") = { 1, 2, 3 };
 __u32 largest SEC(".bss.largest");
 static const char names[4][8] = { "drop", "pass", "tx", "other" };
-static __u32 letters[26];
+static __u32 letters[32];
 
 static __noinline void spell(__u32 name)
 {
 	int i;
 
 	for (i = 0; i < 8; i++) {
-		__u8 letter = names[name & 3][i] - 'a';
+		__u8 letter = names[name & 3][i];
 
-		if (letter < 26)
-			letters[letter]++;
+		letters[letter & 31]++;
 	}
 }
 

@@ -43,6 +43,17 @@ fn the_objects_are_what_the_compiler_makes() {
             }
         }
     }
+    if old {
+        for file in std::fs::read_dir(into.join("broken")).unwrap().map(|file| file.unwrap().path()) {
+            let name = file.file_stem().unwrap().to_string_lossy();
+            let rebuilt = std::fs::read(&file).unwrap();
+            assert!(
+                rebuilt == corpus::bytes("broken", &name),
+                "broken/{name}.o is not what {script} makes of it"
+            );
+            compared += 1;
+        }
+    }
     println!("{compared} objects are what the compiler makes");
     assert!(compared >= 10);
 }

@@ -9,10 +9,11 @@ mod vm;
 use std::panic;
 
 use libfuzzer_sys::fuzz_target;
-use xdpsim_vm::helpers::MapSet;
-use xdpsim_vm::load::{LoadOptions, MapDef, Object, Program as Loaded};
+use vm::{LIMITS, Shown, Surroundings, shown};
+use xdpsim_vm::load::{LoadOptions, MapDef, Object};
+use xdpsim_vm::machine::Machine;
 use xdpsim_vm::memory::ContextFields;
-use xdpsim_vm::{Memory, ProgIdx, Program};
+use xdpsim_vm::{Engine, ProgIdx};
 
 /// What an object's maps may hold here. More is allowed (a kernel gives it too), but tells nothing and takes time.
 const MAP_BYTES_MAX: u64 = 4 << 20;
@@ -43,27 +44,28 @@ fn bytes(def: &MapDef) -> u64 {
         .fold(0, u64::saturating_add)
 }
 
-fuzz_target!(
-    init: let_the_reader_panic(),
-    |bytes_of_object: &[u8]| {
-        let Ok(object) = Object::load("fuzzed.o", bytes_of_object, LoadOptions::default()) else { return };
-        if object.maps.iter().map(bytes).fold(0, u64::saturating_add) > MAP_BYTES_MAX {
-            return;
-        }
-        let mut memory = Memory::new();
-        let Ok(maps) = MapSet::create(&object, CPUS, &mut memory) else { return };
-        let decode = |program: &Loaded| Program::decode(&program.insns, object.maps.len() as u32);
-        let Ok(programs) = object.programs.iter().map(decode).collect::<Result<Vec<_>, _>>() else { return };
-        let frame: [u8; 64] = std::array::from_fn(|at| if at == 12 { 8 } else { at as u8 & 0x1f });
-        for entry in (0..programs.len().min(PROGRAMS_MAX) as u32).map(ProgIdx) {
-            memory.packet_in(&frame, 256, 256);
-            memory.set_context(ContextFields { ingress_ifindex: 1, ..Default::default() });
-            let (result, ..) = vm::with_helpers(&programs, entry, &memory, &maps);
-            if let Err(fault) = result {
-                let program = &object.programs[fault.prog.0 as usize];
-                let line = program.line_at(fault.pc).map(|line| object.source(line));
-                assert!(!fault.to_string().is_empty() && line.is_none_or(|line| line.len() < 1 << 20));
+/// Every program of the object on a frame: nothing to tell if the machine cannot be built.
+fn run(object: &Object, engine: Engine) -> Vec<Shown> {
+    let builder = Machine::builder().object(object.clone()).cpus(CPUS).engine(engine).limits(LIMITS);
+    let Ok(mut machine) = builder.build() else { return vec![] };
+    let frame: [u8; 64] = std::array::from_fn(|at| if at == 12 { 8 } else { at as u8 & 0x1f });
+    let fields = ContextFields { ingress_ifindex: 1, ..Default::default() };
+    let entries = 0..machine.programs().count().min(PROGRAMS_MAX) as u32;
+    entries
+        .map(|entry| {
+            machine.memory_mut().packet_in(&frame, 256, 256);
+            let result = machine.run(ProgIdx(entry), fields, &mut Surroundings::default());
+            if let Err(fault) = &result {
+                assert!(machine.story(fault).to_string().starts_with("fault: "));
             }
-        }
+            shown(result.map(u64::from), machine.memory())
+        })
+        .collect()
+}
+
+fuzz_target!(init: let_the_reader_panic(), |bytes_of_object: &[u8]| {
+    let Ok(object) = Object::load("fuzzed.o", bytes_of_object, LoadOptions::default()) else { return };
+    if object.maps.iter().map(bytes).fold(0, u64::saturating_add) <= MAP_BYTES_MAX {
+        vm::everywhere(|engine| run(&object, engine));
     }
-);
+});

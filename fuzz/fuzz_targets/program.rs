@@ -8,9 +8,9 @@
 mod vm;
 
 use libfuzzer_sys::fuzz_target;
-use vm::{LIMITS, shown};
-use xdpsim_vm::helpers::MapSet;
-use xdpsim_vm::interp::{self, threaded::Threaded};
+use vm::{LIMITS, Surroundings, shown};
+use xdpsim_vm::engine::Code;
+use xdpsim_vm::helpers::{Helpers, MapSet};
 use xdpsim_vm::load::btf::TypeId;
 use xdpsim_vm::load::{Initial, MapDef, MapSpec};
 use xdpsim_vm::memory::Slab;
@@ -102,16 +102,23 @@ fn with_anything(programs: &[Program], frame: &[u8]) {
     memory.add_slab(Slab::slots(12, 4).expect("small"));
     memory.add_slab(Slab::slots(8, 1).expect("small").read_only());
     memory.packet_in(frame, HEADROOM, TAILROOM);
-    let mut other = memory.clone();
-    let entry = ProgIdx(0);
-    let first = interp::run(programs, entry, &mut memory, &mut Anything, LIMITS);
-    let second = Threaded::new(programs.to_vec()).run(entry, &mut other, &mut Anything, LIMITS);
-    let (first, second) = (shown(first, &memory), shown(second, &other));
-    assert_eq!(first, second, "the interpreters differ");
-    let (_, buffer, _, slabs) = first;
+    let (_, buffer, _, slabs) = vm::everywhere(|engine| {
+        let mut memory = memory.clone();
+        let code = Code::new(programs.to_vec(), engine);
+        shown(code.run(ProgIdx(0), &mut memory, &mut Anything, LIMITS), &memory)
+    });
     let behind = HEADROOM as usize + frame.len();
     let outside = buffer[..HEADROOM as usize].iter().chain(&buffer[behind..]);
     assert!(outside.chain(&slabs[1]).all(|byte| *byte == 0), "a write where nothing may be written");
+}
+
+fn with_helpers(programs: &[Program], memory: &Memory, maps: &MapSet) {
+    _ = vm::everywhere(|engine| {
+        let (mut memory, mut maps, mut world) = (memory.clone(), maps.clone(), Surroundings::default());
+        let code = Code::new(programs.to_vec(), engine);
+        let mut host = Helpers::new(&mut maps, &mut world);
+        shown(code.run(ProgIdx(0), &mut memory, &mut host, LIMITS), &memory)
+    });
 }
 
 fuzz_target!(|bytes: &[u8]| {
@@ -124,6 +131,6 @@ fuzz_target!(|bytes: &[u8]| {
     } else if let Some(programs) = programs(insns, MAPS.len() as u32) {
         let (mut memory, maps) = maps();
         memory.packet_in(&frame, HEADROOM, TAILROOM);
-        vm::with_helpers(&programs, ProgIdx(0), &memory, &maps);
+        with_helpers(&programs, &memory, &maps);
     }
 });

@@ -1,4 +1,4 @@
-//! The instruction set: both interpreters compute what the running kernel computes.
+//! The instruction set: all engines compute what the running kernel computes.
 
 #![cfg(target_os = "linux")]
 
@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 use xdpsim_oracle::bpf::{Prog, ProgLoad};
 use xdpsim_oracle::isa::{self, Opcode, Random};
 use xdpsim_oracle::need;
-use xdpsim_vm::interp::threaded::Threaded;
 use xdpsim_vm::{
-    Fault, HelperCall, HelperFault, HelperId, Host, Insn, Limits, Memory, Outcome, ProgIdx, Program, interp,
+    Code, Engine, Fault, HelperCall, HelperFault, HelperId, Host, Insn, Limits, Memory, Outcome, ProgIdx,
+    Program,
 };
 
 /// Programs that the verifier must have accepted; `XDPSIM_ISA_PROGRAMS` in the environment wants more.
@@ -37,27 +37,28 @@ impl Host for Length {
 /// What both sides are compared by: R0's lower half and the packet.
 type Ran = (u32, Vec<u8>);
 
-/// A program for both interpreters, which must not differ.
-struct Ours {
-    program: Program,
-    threaded: Threaded,
-}
+/// A program for every engine; none must differ.
+struct Ours(Vec<Code>);
 
 impl Ours {
-    fn new(program: Program) -> Self {
-        Self { threaded: Threaded::new(vec![program.clone()]), program }
+    fn new(program: &Program) -> Self {
+        Self(Engine::ALL.iter().map(|engine| Code::new(vec![program.clone()], *engine)).collect())
     }
 
     fn run(&self, packet: &[u8], memory: &mut Memory) -> Result<Ran, String> {
         let (entry, limits) = (ProgIdx(0), Limits::default());
-        let programs = std::slice::from_ref(&self.program);
-        let by_reference =
-            shown(packet, memory, |memory| interp::run(programs, entry, memory, &mut Length, limits));
-        let threaded = shown(packet, memory, |memory| self.threaded.run(entry, memory, &mut Length, limits));
-        if by_reference != threaded {
-            return Err(format!("the interpreters differ: {by_reference:02x?}, {threaded:02x?}"));
+        let mut ran =
+            |code: &Code| shown(packet, memory, |memory| code.run(entry, memory, &mut Length, limits));
+        let [first, others @ ..] = self.0.as_slice() else { return Err("there is no engine".into()) };
+        let expected = ran(first);
+        for other in others {
+            let differs = ran(other);
+            if expected != differs {
+                let (one, two) = (first.engine(), other.engine());
+                return Err(format!("the engines differ: {one} {expected:02x?}, {two} {differs:02x?}"));
+            }
         }
-        by_reference.map_err(|fault| format!("{fault} with registers {:x?}", fault.regs))
+        expected.map_err(|fault| format!("{fault} with registers {:x?}", fault.regs))
     }
 }
 
@@ -87,7 +88,7 @@ fn load(insns: &[Insn]) -> Result<Option<(Prog, Ours)>, String> {
         return Ok(None);
     };
     let program = Program::decode(insns, 0).map_err(|error| format!("the kernel loads it, but {error}"))?;
-    Ok(Some((prog, Ours::new(program))))
+    Ok(Some((prog, Ours::new(&program))))
 }
 
 /// Runs a program on packets of a seed: was it accepted?
@@ -142,7 +143,7 @@ fn shrunk(mut insns: Vec<Insn>, seed: u64, mut difference: String, memory: &mut 
 }
 
 #[test]
-fn interpreters_and_kernel_agree_on_random_programs() {
+fn engines_and_kernel_agree_on_random_programs() {
     let Some(()) = need::kernel("isa::random_programs") else { return };
     let (wanted, first) = (from_env("XDPSIM_ISA_PROGRAMS", PROGRAMS), from_env("XDPSIM_SEED", 1) << 32);
     let start = Instant::now();
@@ -172,8 +173,9 @@ fn interpreters_and_kernel_agree_on_random_programs() {
     let least = found.values().min().copied().unwrap_or(0);
     println!(
         "isa: {accepted} programs accepted, {refused} refused, two packets each, {} opcodes, each in {least} \
-         programs or more, {:.1?}",
+         programs or more, kernel and {} alike, {:.1?}",
         found.len(),
+        Engine::ALL.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
         start.elapsed()
     );
     assert!(start.elapsed() < Duration::from_secs(3600), "too slow to be a test");
@@ -223,7 +225,7 @@ fn what_the_kernel_loads_can_be_decoded() {
                 loaded += 1;
                 let program = ours.unwrap_or_else(|error| panic!("the kernel loads {insn:?}, but {error}"));
                 let packet = isa::packet(&mut random);
-                Ours::new(program)
+                Ours::new(&program)
                     .run(&packet, &mut memory)
                     .unwrap_or_else(|error| panic!("{insn:?}: {error}"));
             }

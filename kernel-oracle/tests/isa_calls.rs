@@ -10,8 +10,8 @@ use xdpsim_oracle::bpf::{Map, MapCreate, Prog, ProgLoad, map_type};
 use xdpsim_oracle::isa;
 use xdpsim_oracle::need;
 use xdpsim_vm::{
-    Fault, HelperCall, HelperFault, HelperId, Host, Insn, Limits, MapIdx, Memory, Outcome, ProgIdx, Program,
-    interp, memory,
+    Code, Engine, Fault, HelperCall, HelperFault, HelperId, Host, Insn, Limits, MapIdx, Memory, Outcome,
+    ProgIdx, Program, memory,
 };
 
 const PACKET: [u8; 64] = [0; 64];
@@ -38,15 +38,21 @@ impl Host for Programs {
     }
 }
 
-/// The verdict and the packet.
+/// The verdict and the packet, which are the same in every engine.
 fn ours(programs: &[Vec<Insn>]) -> Result<(u32, Vec<u8>), Box<Fault>> {
     let decoded: Vec<Program> =
         programs.iter().map(|insns| Program::decode(insns, 1).expect("legal")).collect();
-    let mut memory = Memory::new();
-    memory.packet_in(&PACKET, 256, 320);
-    let mut host = Programs(programs.len() as u32);
-    let r0 = interp::run(&decoded, ProgIdx(0), &mut memory, &mut host, Limits::default())?;
-    Ok((r0 as u32, memory.packet().frame().to_vec()))
+    let run = |engine: &Engine| {
+        let mut memory = Memory::new();
+        memory.packet_in(&PACKET, 256, 320);
+        let mut host = Programs(programs.len() as u32);
+        let code = Code::new(decoded.clone(), *engine);
+        let r0 = code.run(ProgIdx(0), &mut memory, &mut host, Limits::default())?;
+        Ok((r0 as u32, memory.packet().frame().to_vec()))
+    };
+    let mut all: Vec<_> = Engine::ALL.iter().map(run).collect();
+    assert!(all.windows(2).all(|pair| pair[0] == pair[1]), "{all:?}");
+    all.remove(0)
 }
 
 fn load(insns: &[Insn]) -> Option<Prog> {

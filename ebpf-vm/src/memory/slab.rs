@@ -11,6 +11,8 @@ use crate::insn::Size;
 
 /// Slots are multiples of this, as in the kernel's maps.
 const ALIGN: u32 = 8;
+/// Bytes between two slots that belong to none: what runs on past a value's end meets them first.
+const GAP: u32 = 8;
 
 #[derive(Clone, Debug)]
 enum Shape {
@@ -60,7 +62,7 @@ impl Slab {
     /// more than a segment has.
     #[must_use]
     pub fn slots(value_size: u32, count: u32) -> Option<Self> {
-        let stride = value_size.checked_next_multiple_of(ALIGN)?.max(ALIGN);
+        let stride = value_size.checked_next_multiple_of(ALIGN)?.checked_add(GAP)?;
         let len = stride.checked_mul(count).filter(|len| len.checked_add(BASE).is_some())?;
         let direct = Direct::new(len, value_size, true);
         Some(Self { direct, shape: Shape::Slots { stride }, read_only: false })

@@ -1,9 +1,8 @@
 //! What the targets of the virtual machine share: surroundings that answer, and what a run shows.
 
 use xdpsim_devmap::{CpuId, Errno, IfIndex};
-use xdpsim_vm::helpers::{Helpers, MapSet, World};
-use xdpsim_vm::interp::{self, threaded::Threaded};
-use xdpsim_vm::{Fault, Limits, MapIdx, Memory, ProgIdx, Program};
+use xdpsim_vm::helpers::World;
+use xdpsim_vm::{Engine, Fault, Limits, MapIdx, Memory};
 
 /// Instructions of one run.
 pub const LIMITS: Limits = Limits { budget: 20_000 };
@@ -52,19 +51,12 @@ pub fn shown(r0: Result<u64, Box<Fault>>, memory: &Memory) -> Shown {
     (r0, memory.packet().buffer().to_vec(), memory.packet().bounds(), slabs)
 }
 
-/// Runs a program with the real helpers in every engine, each on its own copy of everything; they must agree.
-pub fn with_helpers(programs: &[Program], entry: ProgIdx, memory: &Memory, maps: &MapSet) -> Shown {
-    let threaded = Threaded::new(programs.to_vec());
-    let [first, second] = [true, false].map(|reference| {
-        let (mut memory, mut maps, mut world) = (memory.clone(), maps.clone(), Surroundings::default());
-        let mut host = Helpers::new(&mut maps, &mut world);
-        let r0 = if reference {
-            interp::run(programs, entry, &mut memory, &mut host, LIMITS)
-        } else {
-            threaded.run(entry, &mut memory, &mut host, LIMITS)
-        };
-        shown(r0, &memory)
-    });
-    assert_eq!(first, second, "the interpreters differ");
-    first
+/// What all engines show, each on its own copy of everything: they must agree.
+pub fn everywhere<T: std::fmt::Debug + PartialEq>(mut run: impl FnMut(Engine) -> T) -> T {
+    let (first, others) = Engine::ALL.split_first().expect("there is the reference");
+    let expected = run(*first);
+    for engine in others {
+        assert_eq!(expected, run(*engine), "the {first} says the left, the {engine} the right");
+    }
+    expected
 }

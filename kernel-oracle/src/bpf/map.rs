@@ -1,6 +1,6 @@
 //! Maps: made with any attributes, then read and written.
 
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
 use super::error::BpfError;
 use super::sys;
@@ -31,6 +31,8 @@ pub mod map_type {
     pub const HASH_OF_MAPS: u32 = 13;
     /// `BPF_MAP_TYPE_DEVMAP`.
     pub const DEVMAP: u32 = 14;
+    /// `BPF_MAP_TYPE_CPUMAP`.
+    pub const CPUMAP: u32 = 16;
     /// `BPF_MAP_TYPE_XSKMAP`.
     pub const XSKMAP: u32 = 17;
     /// `BPF_MAP_TYPE_QUEUE`.
@@ -42,7 +44,7 @@ pub mod map_type {
     /// `BPF_MAP_TYPE_RINGBUF`.
     pub const RINGBUF: u32 = 27;
     /// Those whose values have the length they were asked for: all of the above but [`PERCPU`].
-    const PLAIN: [u32; 14] = [
+    const PLAIN: [u32; 15] = [
         HASH,
         ARRAY,
         PROG_ARRAY,
@@ -52,6 +54,7 @@ pub mod map_type {
         ARRAY_OF_MAPS,
         HASH_OF_MAPS,
         DEVMAP,
+        CPUMAP,
         XSKMAP,
         QUEUE,
         STACK,
@@ -152,6 +155,16 @@ impl Map {
     pub fn create(map: &MapCreate<'_>) -> Result<Self, BpfError> {
         assert!(map_type::is_known(map.map_type), "map type {} is not supported here", map.map_type);
         sys::Sized::create(map).map(Self)
+    }
+
+    /// A map that somebody else has created: another loader, to be compared with.
+    ///
+    /// # Errors
+    /// What the kernel says when it is asked for its sizes.
+    pub fn adopt(fd: OwnedFd) -> Result<Self, BpfError> {
+        let [map_type, _, key_size, value_size] = sys::info(fd.as_fd())?;
+        let map = MapCreate::new(map_type, key_size, value_size, 0, "");
+        Ok(Self(sys::Sized::of(fd, &map)))
     }
 
     /// Writes an element.

@@ -102,6 +102,12 @@ impl Prog {
         sys::prog_load(prog, &mut []).map(Self)
     }
 
+    /// A program that somebody else has loaded: another loader, to be compared with.
+    #[must_use]
+    pub fn adopt(fd: OwnedFd) -> Self {
+        Self(fd)
+    }
+
     fn load_with_log(prog: &ProgLoad<'_>) -> Result<Self, LoadError> {
         let mut log = vec![0; 1 << 16];
         sys::prog_load(prog, &mut log).map(Self).map_err(|error| {

@@ -31,8 +31,10 @@ pub struct LiveFrames<'a> {
 pub struct Ran {
     /// The verdict.
     pub verdict: u32,
-    /// `data` to `data_end`, fragments included, metadata not.
+    /// `data_meta` to `data_end`, fragments included.
     pub data: Vec<u8>,
+    /// How many of the bytes are metadata.
+    pub metadata: usize,
 }
 
 impl Prog {
@@ -43,9 +45,9 @@ impl Prog {
     /// What the kernel says: EINVAL for a frame below 14 bytes or beyond one page.
     pub fn test_run(&self, data: &[u8]) -> Result<Ran, BpfError> {
         let mut out = vec![0; OUT_MAX];
-        let (verdict, len) = sys::test_run(self.as_fd(), data, &mut out)?;
+        let (verdict, len, metadata) = sys::test_run(self.as_fd(), data, &mut out)?;
         out.truncate(len);
-        Ok(Ran { verdict, data: out })
+        Ok(Ran { verdict, data: out, metadata })
     }
 
     /// Runs on frames and carries the verdicts out.

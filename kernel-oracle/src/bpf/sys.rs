@@ -133,8 +133,12 @@ pub(super) struct Sized {
 
 impl Sized {
     pub(super) fn create(map: &MapCreate<'_>) -> Result<Self, BpfError> {
-        let (key_size, value_size) = (map.key_size as usize, map.value_len());
-        Ok(Self { fd: map_create(map)?, key_size, value_size })
+        Ok(Self::of(map_create(map)?, map))
+    }
+
+    /// A map that has these attributes.
+    pub(super) fn of(fd: OwnedFd, map: &MapCreate<'_>) -> Self {
+        Self { fd, key_size: map.key_size as usize, value_size: map.value_len() }
     }
 
     fn check_key(&self, key: &[u8]) {
@@ -280,15 +284,28 @@ pub(super) fn live_frames(prog: BorrowedFd<'_>, frames: &LiveFrames<'_>) -> Resu
 }
 
 /// Runs a program once on `data`: verdict and length of what it left in `out`.
-pub(super) fn test_run(prog: BorrowedFd<'_>, data: &[u8], out: &mut [u8]) -> Result<(u32, usize), BpfError> {
+/// Verdict, bytes that came out, and how many of them are metadata.
+pub(super) fn test_run(
+    prog: BorrowedFd<'_>,
+    data: &[u8],
+    out: &mut [u8],
+) -> Result<(u32, usize, usize), BpfError> {
+    let context = xdp_md(data.len(), 0, 0);
+    let mut left = [0_u32; 6];
+    let bytes = size_of_val(&context) as u32;
     let mut attr = Attr::default()
         .fd(0, prog.as_raw_fd())
         .u32(8, u32::try_from(data.len()).unwrap_or(u32::MAX))
         .u32(12, u32::try_from(out.len()).unwrap_or(u32::MAX))
         .read(16, data)
         .write(24, out)
-        .u32(32, 1);
-    // SAFETY: input and output have the lengths given.
+        .u32(32, 1)
+        .u32(40, bytes)
+        .u32(44, bytes)
+        .read(48, &context)
+        .write(56, &mut left);
+    // SAFETY: inputs and outputs have the lengths given.
     unsafe { attr.call(PROG_TEST_RUN) }?;
-    Ok((attr.get_u32(4), attr.get_u32(12) as usize))
+    let [data, _, meta, ..] = left;
+    Ok((attr.get_u32(4), attr.get_u32(12) as usize, (data - meta) as usize))
 }

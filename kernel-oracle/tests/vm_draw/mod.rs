@@ -1,6 +1,9 @@
 //! What the comparisons of virtual machine and kernel draw, from fixed seeds.
 #![allow(dead_code, reason = "no test uses all of it")]
 
+pub mod frames;
+pub mod words;
+
 /// Seeded numbers (splitmix64).
 pub struct Random(pub u64);
 
