@@ -85,8 +85,8 @@ impl Sides {
                 .build()
                 .unwrap_or_else(|error| panic!("{error}"))
         };
-        let machines = Engine::ALL.iter().map(machine).collect();
-        let ports = Ports::fill(object, &kernel.maps);
+        let mut machines: Vec<Machine> = Engine::ALL.iter().map(machine).collect();
+        let ports = Ports::fill(object, &kernel.maps, &mut machines);
         let programs = kernel.programs.iter().flatten().count() as u32;
         let counts = Counts { objects: 1, programs, ..Counts::default() };
         let mut sides = Self { name: object.name.clone(), kernel, machines, ports, counts };
