@@ -85,7 +85,7 @@ fn compare(name: &str, bytes: &[u8], special: &Special, more: &mut dyn FnMut(&mu
         object.set_global(variable, value).unwrap_or_else(|error| panic!("{error}"));
     }
     let loader = if special.typed { Loader::Aya(special.variables) } else { Loader::Ours };
-    let mut sides = Sides::new(&object, bytes, loader);
+    let mut sides = Sides::new(&object, bytes, loader, special.but);
     more(&mut sides);
     sides.compare_maps(&object, special.but);
     sides.counts

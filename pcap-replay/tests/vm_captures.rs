@@ -50,7 +50,7 @@ fn captures() -> Vec<Frames> {
 
 /// Sends all captures through an object, one after the other.
 fn play(object: &Object, bytes: &[u8], captures: &[Frames]) -> Counts {
-    let mut sides = Sides::new(object, bytes, Loader::Ours);
+    let mut sides = Sides::new(object, bytes, Loader::Ours, &[]);
     for capture in captures {
         for frame in &capture.frames {
             let taken = sides.run(frame);

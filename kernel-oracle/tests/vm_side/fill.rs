@@ -24,11 +24,12 @@ const FILLED: [u32; 8] = [
 const ARRAYS: [u32; 2] = [map_type::ARRAY, map_type::PERCPU_ARRAY];
 const PERCPU: [u32; 3] = [map_type::PERCPU_HASH, map_type::PERCPU_ARRAY, map_type::LRU_PERCPU_HASH];
 
-/// Fills all maps of values that the object leaves empty.
-pub fn fill(object: &Object, kernel: &[KernelMap], machines: &mut [Machine]) {
+/// Fills all maps of values that the object leaves empty, but for those named.
+pub fn fill(object: &Object, kernel: &[KernelMap], machines: &mut [Machine], but: &[&str]) {
     let random = &mut Random(7);
     for (at, (def, map)) in (0..).map(MapIdx).zip(object.maps.iter().zip(kernel)) {
-        if def.initial != Initial::Empty || !FILLED.contains(&def.spec.map_type) {
+        let left_out = but.contains(&def.name.as_str()) || !FILLED.contains(&def.spec.map_type);
+        if def.initial != Initial::Empty || left_out {
             continue;
         }
         for _ in 0..def.spec.max_entries.min(ELEMENTS) {

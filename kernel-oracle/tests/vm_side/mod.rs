@@ -74,8 +74,8 @@ pub struct Sides {
 }
 
 impl Sides {
-    /// Creates it on both sides with the same few elements in its maps.
-    pub fn new(object: &Object, bytes: &[u8], loader: Loader) -> Self {
+    /// Creates it on both sides with the same few elements in its maps, but for those named, which stay empty.
+    pub fn new(object: &Object, bytes: &[u8], loader: Loader, but: &[&str]) -> Self {
         let kernel = Kernel::new(object, bytes, loader);
         let machine = |engine: &Engine| {
             let builder = Machine::builder().object(object.clone()).cpus(possible_cpus() as u32);
@@ -90,7 +90,7 @@ impl Sides {
         let programs = kernel.programs.iter().flatten().count() as u32;
         let counts = Counts { objects: 1, programs, ..Counts::default() };
         let mut sides = Self { name: object.name.clone(), kernel, machines, ports, counts };
-        fill::fill(object, &sides.kernel.maps, &mut sides.machines);
+        fill::fill(object, &sides.kernel.maps, &mut sides.machines, but);
         sides
     }
 
