@@ -91,18 +91,22 @@ pub fn all(test: &str, needs: &[Need]) -> Option<()> {
 
 /// Says that a test is skipped, by name and with what it needs.
 pub fn skip(test: &str, needs: &str) {
-    let skipped = format!("skipped: {test}: needs {needs}");
-    println!("{skipped}");
-    note(&skipped);
+    note("XDPSIM_SKIPPED", &format!("skipped: {test}: needs {needs}"));
 }
 
-/// A test's output is not shown when it passes, so whoever runs all tests names a file to collect this in.
-fn note(skipped: &str) {
+/// Says how much a comparison with the kernel has compared.
+pub fn compared(counts: &str) {
+    note("XDPSIM_COMPARED", counts);
+}
+
+/// A test's output is not shown when it passes, so whoever runs all tests names files to collect lines in.
+fn note(variable: &str, line: &str) {
     use std::io::Write;
-    let Some(list) = std::env::var_os("XDPSIM_SKIPPED") else { return };
+    println!("{line}");
+    let Some(list) = std::env::var_os(variable) else { return };
     let file = std::fs::OpenOptions::new().create(true).append(true).open(list);
-    // One write: several tests skip at once.
-    _ = file.and_then(|mut file| file.write_all(format!("{skipped}\n").as_bytes()));
+    // One write: several tests note something at once.
+    _ = file.and_then(|mut file| file.write_all(format!("{line}\n").as_bytes()));
 }
 
 /// Is a capability in the process's effective set?

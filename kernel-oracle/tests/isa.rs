@@ -171,13 +171,13 @@ fn engines_and_kernel_agree_on_random_programs() {
         .filter(|(_, count)| *count < OF_EACH)
         .collect();
     let least = found.values().min().copied().unwrap_or(0);
-    println!(
+    need::compared(&format!(
         "isa: {accepted} programs accepted, {refused} refused, two packets each, {} opcodes, each in {least} \
          programs or more, kernel and {} alike, {:.1?}",
         found.len(),
         Engine::ALL.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
         start.elapsed()
-    );
+    ));
     assert!(start.elapsed() < Duration::from_secs(3600), "too slow to be a test");
     assert!(wanted < PROGRAMS || rare.is_empty(), "opcodes in fewer than {OF_EACH} programs: {rare:?}");
 }
@@ -236,8 +236,8 @@ fn what_the_kernel_loads_can_be_decoded() {
             }
         }
     }
-    println!(
+    need::compared(&format!(
         "isa: {loaded} instructions loaded, {refused_by_both} refused by both, {kernel_only} by the kernel only"
-    );
+    ));
     assert!(loaded > 3000 && refused_by_both > 50_000, "the fields are badly chosen");
 }

@@ -109,7 +109,7 @@ fn stack_and_depth_are_counted_as_the_verifier_counts_them() {
         assert_eq!(ran.is_ok(), accepted, "{stack:?}: {ran:?}");
         if accepted { fit += 1 } else { too_much += 1 }
     }
-    println!("isa_calls: {fit} chains fit, {too_much} do not");
+    need::compared(&format!("isa: {fit} chains of functions fit, {too_much} do not"));
     assert!(fit > 10 && too_much > 10);
 }
 

@@ -226,7 +226,10 @@ fn sequences(name: &str, specs: &[MapSpec]) {
             counts = [counts[0] + succeeded, counts[1] + failed];
         }
     }
-    println!("{name}: {} operations succeeded, {} failed, on both alike", counts[0], counts[1]);
+    need::compared(&format!(
+        "maps: {name}: {} operations succeeded, {} failed, on both alike",
+        counts[0], counts[1]
+    ));
     assert!(counts[1] * 5 > counts[0], "too few errors: {counts:?}");
 }
 

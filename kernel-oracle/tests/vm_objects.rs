@@ -113,7 +113,7 @@ fn the_corpus_does_on_the_kernel_what_it_does_here() {
             counts.add(compare(&format!("{cpu}/{name}.o"), &bytes, &special(name), &mut drawn));
         }
     }
-    println!("corpus: {counts}");
+    need::compared(&format!("corpus: {counts}"));
     let whole = only.is_none() && packets() >= PACKETS;
     assert!(!whole || counts.objects >= 150 && counts.packets >= 150_000 && counts.elements > 10_000);
     assert!(!whole || (0..=4).all(|verdict| counts.verdicts[&verdict] > 1000), "{counts}");
@@ -134,5 +134,5 @@ fn packaged_objects_do_on_the_kernel_what_they_do_here() {
         }
         counts.add(compare(&name, &bytes, &PLAIN, &mut drawn));
     }
-    println!("packaged: {counts}");
+    need::compared(&format!("packaged objects: {counts}"));
 }

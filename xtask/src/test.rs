@@ -87,17 +87,22 @@ fn clippy(root: &Path) -> Outcome {
 /// All tests of the workspace in one build: taken apart, packages would be built twice, with other features. Those
 /// that need a kernel and root write what they skip for want of one into a list.
 fn tests(root: &Path, target: &Path) -> Outcome {
-    let list = target.join("skipped-kernel-tests");
-    if list.exists()
-        && let Err(error) = std::fs::remove_file(&list)
-    {
-        return Outcome::Failed(format!("{}: {error}", list.display()));
+    let (list, counts) = (target.join("skipped-kernel-tests"), target.join("compared-with-the-kernel"));
+    for file in [&list, &counts] {
+        if file.exists()
+            && let Err(error) = std::fs::remove_file(file)
+        {
+            return Outcome::Failed(format!("{}: {error}", file.display()));
+        }
     }
     let mut tests = cargo(root, &["test", "--workspace", "--locked", "--no-fail-fast"]);
     // A snapshot that differs is a failure, not a new file beside the old one.
-    tests.env("INSTA_UPDATE", "no").env("XDPSIM_SKIPPED", &list);
+    tests.env("INSTA_UPDATE", "no").env("XDPSIM_SKIPPED", &list).env("XDPSIM_COMPARED", &counts);
     if let Err(failure) = must_succeed(tests) {
         return Outcome::Failed(failure.to_string());
+    }
+    if let Ok(counts) = std::fs::read_to_string(&counts) {
+        println!("compared with the running kernel:\n{counts}");
     }
     match std::fs::read_to_string(&list) {
         Ok(skipped) => Outcome::Skipped(skipped.lines().collect::<Vec<_>>().join("; ")),

@@ -13,7 +13,7 @@ use xdpsim_oracle::need;
 use xdpsim_vm::load::Object;
 use xdpsim_vm::machine::Machine;
 use xdpsim_vm::memory::ContextFields;
-use xdpsim_vm::{Engine, Limits, ProgIdx};
+use xdpsim_vm::{Engine, ProgIdx};
 
 pub use kernel::{Kernel, Loader};
 use ports::Ports;
@@ -79,11 +79,10 @@ impl Sides {
         let kernel = Kernel::new(object, bytes, loader);
         let machine = |engine: &Engine| {
             let builder = Machine::builder().object(object.clone()).cpus(possible_cpus() as u32);
-            builder
-                .engine(*engine)
-                .limits(Limits::default())
-                .build()
-                .unwrap_or_else(|error| panic!("{error}"))
+            let machine = builder.engine(*engine).build().unwrap_or_else(|error| panic!("{error}"));
+            // Without machine code the interpreter takes over, and would be compared with itself.
+            assert_eq!(machine.code().engine(), *engine, "{}", object.name);
+            machine
         };
         let mut machines: Vec<Machine> = Engine::ALL.iter().map(machine).collect();
         let ports = Ports::fill(object, &kernel.maps, &mut machines);
