@@ -1,12 +1,14 @@
-//! The seeds of the fuzz target `program` are the corpus's programs: `XDPSIM_WRITE_SEEDS=1` writes them anew.
+//! The seeds of the fuzz target `program` are programs of the corpus: `XDPSIM_WRITE_SEEDS=1` writes them anew.
 
 mod corpus;
 
-use std::path::PathBuf;
+use std::path::Path;
 
 use corpus::{load, names};
 use xdpsim_vm::Insn;
+use xdpsim_vm::load::Program;
 
+const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../fuzz/seeds/program");
 /// Longer programs tell the fuzzer little and cost it much.
 const SLOTS_MAX: usize = 160;
 
@@ -17,24 +19,40 @@ fn encode(insn: &Insn) -> [u8; 8] {
     [insn.code, insn.src << 4 | insn.dst, low, high, a, b, c, d]
 }
 
+/// For a frame of 78 bytes, and the real helpers.
+fn seed(program: &Program) -> Vec<u8> {
+    [64, 1].into_iter().chain(program.insns.iter().flat_map(encode)).collect()
+}
+
+fn version(name: &str) -> &'static str {
+    if corpus::exists("v4", name) { "v4" } else { "v3" }
+}
+
+/// A seed for each program that is short enough.
+fn write() {
+    for name in names() {
+        let object = load(version(&name), &name);
+        for program in object.programs.iter().filter(|program| program.insns.len() <= SLOTS_MAX) {
+            let file = Path::new(FOLDER).join(format!("{name}-{}", program.name));
+            std::fs::write(file, seed(program)).unwrap();
+        }
+    }
+}
+
 #[test]
 fn the_seeds_are_programs_of_the_corpus() {
-    let folder = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../fuzz/seeds/program"));
-    let write = std::env::var_os("XDPSIM_WRITE_SEEDS").is_some();
+    if std::env::var_os("XDPSIM_WRITE_SEEDS").is_some() {
+        write();
+    }
     let mut seeds = 0;
-    for name in names() {
-        let object = load(if corpus::exists("v4", &name) { "v4" } else { "v3" }, &name);
-        for program in object.programs.iter().filter(|program| program.insns.len() <= SLOTS_MAX) {
-            // A frame of 78 bytes, and the real helpers.
-            let seed: Vec<u8> = [64, 1].into_iter().chain(program.insns.iter().flat_map(encode)).collect();
-            let file = folder.join(format!("{name}-{}", program.name));
-            if write {
-                std::fs::write(&file, &seed).unwrap();
-            }
-            let there = std::fs::read(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
-            assert!(there == seed, "{}: run this test with XDPSIM_WRITE_SEEDS=1", file.display());
-            seeds += 1;
-        }
+    for file in std::fs::read_dir(FOLDER).unwrap().map(|file| file.unwrap()) {
+        let file_name = file.file_name().into_string().unwrap();
+        let (object, program) = file_name.split_once('-').expect("object-program");
+        let object = load(version(object), object);
+        let program = object.program(program).expect("the object has it");
+        let there = std::fs::read(file.path()).unwrap();
+        assert!(there == seed(program), "{file_name}: run this test with XDPSIM_WRITE_SEEDS=1");
+        seeds += 1;
     }
     assert!(seeds >= 30, "{seeds}");
 }
