@@ -1,4 +1,4 @@
-//! What maps hold at the end, on both sides. Values of several CPUs are added word by word: the kernel chooses the CPU.
+//! What maps hold at the end, on both sides, each CPU's values by themselves.
 
 use xdpsim_oracle::bpf::{Map as KernelMap, map_type};
 use xdpsim_vm::MapIdx;
@@ -17,7 +17,6 @@ const KEYED: [u32; 8] = [
     map_type::LPM_TRIE,
     map_type::QUEUE,
 ];
-const PERCPU: [u32; 3] = [map_type::PERCPU_HASH, map_type::PERCPU_ARRAY, map_type::LRU_PERCPU_HASH];
 
 /// How many elements of the kernel's maps are the same in every machine.
 pub fn compare(object: &Object, kernel: &[KernelMap], machines: &mut [Machine], but: &[&str]) -> usize {
@@ -28,10 +27,10 @@ pub fn compare(object: &Object, kernel: &[KernelMap], machines: &mut [Machine], 
             continue;
         }
         let there = if keyless { queued(def, map) } else { keyed(map, machines[0].value_len(at)) };
-        let there = comparable(def, there, !keyless);
+        let there = sorted(there, keyless);
         for machine in &mut *machines {
             let here = machine.elements(at).unwrap_or_else(|errno| panic!("{}: {errno}", def.name));
-            let here = comparable(def, here, !keyless);
+            let here = sorted(here, keyless);
             let name = (&object.name, &def.name, machine.engine());
             assert!(
                 here == there,
@@ -44,12 +43,9 @@ pub fn compare(object: &Object, kernel: &[KernelMap], machines: &mut [Machine], 
     compared
 }
 
-/// Values of several CPUs as their sums; sorted, unless the order means something.
-fn comparable(def: &MapDef, mut elements: Elements, sort: bool) -> Elements {
-    if PERCPU.contains(&def.spec.map_type) {
-        elements.iter_mut().for_each(|(_, value)| *value = sums(value, def.spec.value_size as usize));
-    }
-    if sort {
+/// Sorted by key, unless the order is what was asked for.
+fn sorted(mut elements: Elements, keyless: bool) -> Elements {
+    if !keyless {
         elements.sort();
     }
     elements
@@ -81,15 +77,4 @@ fn queued(def: &MapDef, map: &KernelMap) -> Elements {
         all.push((vec![], value.clone()));
     }
     all
-}
-
-fn sums(raw: &[u8], size: usize) -> Vec<u8> {
-    let each = size.div_ceil(8);
-    let mut words = vec![0_u64; each];
-    for cpu in raw.as_chunks::<8>().0.chunks(each) {
-        for (sum, word) in words.iter_mut().zip(cpu) {
-            *sum = sum.wrapping_add(u64::from_le_bytes(*word));
-        }
-    }
-    words.iter().flat_map(|word| word.to_le_bytes()).collect()
 }

@@ -8,8 +8,10 @@ mod ports;
 
 use std::collections::BTreeMap;
 
+use xdpsim_devmap::CpuId;
 use xdpsim_oracle::bpf::possible_cpus;
 use xdpsim_oracle::need;
+use xdpsim_oracle::net::allow_cpus;
 use xdpsim_vm::load::Object;
 use xdpsim_vm::machine::Machine;
 use xdpsim_vm::memory::ContextFields;
@@ -22,6 +24,9 @@ use ports::Ports;
 const HEADROOM: u32 = 256;
 /// What it has for headroom and frame: a page without `struct skb_shared_info`.
 const ROOM: u32 = 4096 - 320;
+
+/// Where all programs run.
+const CPU: CpuId = CpuId(0);
 
 /// What one run shows.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,6 +81,8 @@ pub struct Sides {
 impl Sides {
     /// Creates it on both sides with the same few elements in its maps, but for those named, which stay empty.
     pub fn new(object: &Object, bytes: &[u8], loader: Loader, but: &[&str]) -> Self {
+        // Per-CPU values are those of this CPU, on both sides.
+        allow_cpus(&[CPU.0 as usize]).expect("it is there");
         let kernel = Kernel::new(object, bytes, loader);
         let machine = |engine: &Engine| {
             let builder = Machine::builder().object(object.clone()).cpus(possible_cpus() as u32);

@@ -65,7 +65,7 @@ fn running() -> (u16, u16) {
 
 impl World for Ports {
     fn cpu(&self) -> CpuId {
-        CpuId(0)
+        super::CPU
     }
     fn now(&self) -> u64 {
         1
