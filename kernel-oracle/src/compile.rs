@@ -154,6 +154,9 @@ impl<'m> Compiler<'_, 'm> {
             ProgramKind::LearningSwitch { .. } => {
                 return Err(self.not_on_kernel("its table of addresses is a Rust value"));
             }
+            ProgramKind::Object { .. } => {
+                return Err(self.not_on_kernel("it is an object's: `bpftool prog run` plays it there"));
+            }
             ProgramKind::FlowHash { .. } => {
                 return Err(self.not_on_kernel("its flow hash is computed in Rust"));
             }

@@ -94,6 +94,14 @@ impl Desc {
         self.buf & Self::BUF_MASK
     }
 
+    /// Its number in the run, where `latest` has been read by now.
+    #[must_use]
+    #[inline]
+    pub const fn number(self, latest: FrameNo) -> FrameNo {
+        let behind = (latest.0 as u32).wrapping_sub(self.frame);
+        FrameNo(latest.0 - behind as u64)
+    }
+
     /// Moved to another buffer.
     #[must_use]
     #[inline]

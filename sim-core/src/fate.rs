@@ -101,6 +101,8 @@ fates! {
     LookupDropped = "lookup_dropped", Helper, HLP_04, None;
     /// The port was down, or gone, when the frame came.
     NotReceived = "not_received", Receive, RSS_10, None;
+    /// Redirected to a CPU or an AF_XDP socket: beyond what is modelled.
+    NotModelled = "not_modelled", Enqueue, RED_01, None;
     /// The buffer could not become a frame.
     NotConverted = "not_converted", Enqueue, RED_02, Some(Errno::EOVERFLOW);
     /// XDP_REDIRECT, but no helper had armed a target.

@@ -192,9 +192,49 @@ impl<'a> FrameMut<'a> {
         &mut self.store.arena[off..off + linear]
     }
 
-    /// Bytes in front of `data`, which no program can ask for.
-    pub(crate) fn headroom(&self) -> u16 {
+    /// Where it lies.
+    #[inline]
+    pub(crate) fn desc(&self) -> Desc {
+        *self.desc
+    }
+
+    /// Bytes between the start of the buffer and `data`, metadata included. No program can ask for them.
+    #[inline]
+    #[must_use]
+    pub fn headroom(&self) -> u16 {
         self.desc.headroom()
+    }
+
+    /// By how many bytes `bpf_xdp_adjust_tail()` may move `data_end` on.
+    #[inline]
+    #[must_use]
+    pub fn tailroom(&self) -> u32 {
+        if self.desc.has_frags() {
+            return 0;
+        }
+        let filled = u32::from(self.desc.headroom()) + self.desc.len;
+        self.bounds.page_size.saturating_sub(SHARED_INFO_SIZE).saturating_sub(filled)
+    }
+
+    /// The frame as somebody left it who had its linear part elsewhere and obeyed the helpers' limits:
+    /// headroom (with metadata), metadata, `data` to `data_end`. Fragments stay as they were.
+    pub fn put(&mut self, headroom: u16, meta: &[u8], data: &[u8]) {
+        let (from, linear) = (self.desc.off as usize, self.linear_len() as usize);
+        let fragments = from + linear..from + self.desc.len as usize;
+        let len = data.len() + fragments.len();
+        let arena = &mut self.store.arena;
+        let base = arena.len() + usize::from(headroom);
+        arena.resize(base - meta.len(), 0);
+        arena.extend_from_slice(meta);
+        arena.extend_from_slice(data);
+        match self.desc.buffer() {
+            Desc::BATCH => arena.extend_from_slice(&self.input[fragments]),
+            Desc::ARENA => arena.extend_from_within(fragments),
+            _ => arena.extend_from_slice(&self.store.kept[fragments]),
+        }
+        *self.desc = self.desc.moved(Desc::ARENA, base as u32).with_head(headroom, meta.len() as u16);
+        self.desc.len = len as u32;
+        self.private = true;
     }
 
     /// `data_meta` to `data`.
@@ -206,6 +246,20 @@ impl<'a> FrameMut<'a> {
             Desc::KEPT => &self.store.kept[off - len..off],
             _ => &[],
         }
+    }
+
+    /// `data_meta` to `data_end`: metadata, then the linear part.
+    #[inline]
+    #[must_use]
+    pub fn with_meta(&self) -> &[u8] {
+        let (off, linear) = (self.desc.off as usize, self.linear_len() as usize);
+        let meta = self.meta().len();
+        let buffer = match self.desc.buffer() {
+            Desc::BATCH => self.input,
+            Desc::ARENA => &self.store.arena,
+            _ => &self.store.kept,
+        };
+        &buffer[off - meta..off + linear]
     }
 
     /// `data_meta` to `data`, to write.

@@ -185,6 +185,8 @@ pub(crate) enum Kind {
     NoTarget,
     /// Broadcast without a map.
     NoMap,
+    /// To a CPU or an AF_XDP socket, which are not modelled.
+    Elsewhere,
 }
 
 impl Kind {
@@ -192,7 +194,7 @@ impl Kind {
     const ALL: [Self; 16] = {
         use Kind::*;
         [
-            Pass, Drop, Aborted, Tx, Unknown, Device, IfIndex, Broadcast, NoTarget, NoMap, NoMap, NoMap,
+            Pass, Drop, Aborted, Tx, Unknown, Device, IfIndex, Broadcast, NoTarget, NoMap, Elsewhere, NoMap,
             NoMap, NoMap, NoMap, NoMap,
         ]
     };
@@ -365,6 +367,7 @@ fn redirect_decision(ri: &mut RedirectInfo, mutations: Mutations) -> Decision {
         _ if ri.ifindex_armed() => {
             Decision { kind: Kind::IfIndex, detail: ri.note as u8, prog: 0, value: ri.tgt_index as u32 }
         }
+        _ if ri.elsewhere_armed() => Decision { kind: Kind::Elsewhere, ..Decision::NONE },
         _ => Decision { kind: Kind::NoTarget, detail: ri.note as u8, prog: 0, value: ri.tgt_index as u32 },
     };
     ri.consume(mutations);

@@ -4,9 +4,13 @@
 //! helpers; it has no clock, no randomness and no maps but those. Devmap programs are the same kind.
 //! Sockets' and tc hooks get traits of their own when they come: their verdicts differ, `Ctx` does not.
 
+use std::any::Any;
+
 use xdpsim_devmap::{CpuId, Entry, IfIndex, MapId, MapKey, MapTable, QueueId, XdpAction};
 
+use crate::batch::FrameNo;
 use crate::frame::{FrameMut, Store};
+use crate::kin::Kin;
 use crate::mutation::Mutations;
 use crate::poll::{Decided, Poll};
 use crate::profile::Bounds;
@@ -60,6 +64,19 @@ pub trait XdpProgram: Send + Sync {
 
     /// A fresh copy with the same configuration and initial state.
     fn clone_box(&self) -> Box<dyn XdpProgram>;
+
+    /// A fresh copy for a set of programs that are copied together: those that share state find each
+    /// other's copies in `kin`. The default shares nothing.
+    fn clone_with(&self, kin: &mut Kin) -> Box<dyn XdpProgram> {
+        _ = kin;
+        self.clone_box()
+    }
+
+    /// For who looks at programs after a run ([`Domain::programs`](crate::Domain::programs)) and knows the
+    /// type; a program that has nothing to tell stays hidden.
+    fn as_any(&self) -> Option<&dyn Any> {
+        None
+    }
 
     /// Who shares its state.
     fn sharing(&self) -> Sharing {
@@ -139,6 +156,7 @@ pub struct Ctx<'a> {
     pub(crate) log: Option<&'a mut Vec<HelperCall>>,
     pub(crate) mutations: Mutations,
     pub(crate) keep_keys: bool,
+    pub(crate) latest: FrameNo,
     /// `ctx->ingress_ifindex`.
     pub ingress_ifindex: IfIndex,
     /// `ctx->egress_ifindex`: the target, in a devmap program only (DVP-03).
@@ -157,6 +175,12 @@ impl Ctx<'_> {
     #[inline(always)]
     pub fn begin(&mut self) {
         self.ri.begin_frame();
+    }
+
+    /// A frame's number in the run, from 0: for messages about it.
+    #[must_use]
+    pub fn frame_number(&self, frame: &FrameMut<'_>) -> FrameNo {
+        frame.desc().number(self.latest)
     }
 
     /// The same context for a program whose helper calls somebody wants to know.

@@ -35,6 +35,17 @@ pub enum HelperCall {
         /// Were the flags refused?
         refused: bool,
     },
+    /// `bpf_redirect_map(map, key, flags)` on a CPUMAP or XSKMAP, which are not modelled.
+    Elsewhere {
+        /// The key as given.
+        key: u64,
+        /// The flags.
+        flags: u64,
+        /// What it returned.
+        returned: XdpAction,
+        /// Is the entry there?
+        found: bool,
+    },
 }
 
 /// One step of a frame's way.

@@ -21,6 +21,7 @@ const FATES: &[(Fate, &str, &str, &str, &str)] = &[
     (Fate::LookupAborted, "lookup_aborted", "helper", "HLP-04", "-"),
     (Fate::LookupDropped, "lookup_dropped", "helper", "HLP-04", "-"),
     (Fate::NotReceived, "not_received", "receive", "RSS-10", "-"),
+    (Fate::NotModelled, "not_modelled", "enqueue", "RED-01", "-"),
     (Fate::NotConverted, "not_converted", "enqueue", "RED-02", "EOVERFLOW"),
     (Fate::NoTarget, "no_target", "enqueue", "HLP-14", "EBADRQC"),
     (Fate::NoMap, "no_map", "enqueue", "RED-07", "ENOENT"),

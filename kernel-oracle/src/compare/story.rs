@@ -104,6 +104,10 @@ impl Words<'_> {
             HelperCall::Redirect { ifindex, flags, returned } => {
                 (format!("bpf_redirect({ifindex}, {flags:#x}) = {returned}"), vec![rule::HLP_01])
             }
+            HelperCall::Elsewhere { key, flags, returned, .. } => {
+                let text = format!("bpf_redirect_map(.., {key:#x}, {flags:#x}) = {returned}: not modelled");
+                (text, vec![rule::RED_01])
+            }
             HelperCall::RedirectMap { map, key, flags, returned, found, refused } => {
                 let found = match (refused, found) {
                     (true, _) => "flags refused".to_owned(),

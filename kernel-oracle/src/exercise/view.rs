@@ -292,7 +292,7 @@ impl MapCall {
             HelperCall::RedirectMap { map, key, flags, returned, found, refused } => {
                 Some(Self { map, key, flags, found, refused, returned })
             }
-            HelperCall::Redirect { .. } => None,
+            HelperCall::Redirect { .. } | HelperCall::Elsewhere { .. } => None,
         }
     }
 
@@ -318,6 +318,7 @@ impl MapCall {
 pub(super) fn armed(call: &HelperCall) -> bool {
     match (call, MapCall::of(call)) {
         (HelperCall::Redirect { flags, .. }, _) => *flags == 0,
+        (HelperCall::Elsewhere { returned, .. }, _) => *returned == XdpAction::REDIRECT,
         (_, Some(call)) => !call.refused && !call.missed(),
         _ => false,
     }

@@ -52,6 +52,15 @@ pub(super) fn call(names: Names<'_>, call: &HelperCall) -> (String, Said) {
             }
             (call, (outcome, rules))
         }
+        HelperCall::Elsewhere { key, flags: given, returned, found } => {
+            let call = format!("bpf_redirect_map(.., {key}, {}) = {returned}", flags(given));
+            let outcome = match (found, given & !RedirectFlags::ACTION_MASK) {
+                (_, 1..) => "flags that the map type does not know; what was armed before stays armed",
+                (true, _) => "a CPU or an AF_XDP socket, which are not modelled",
+                (false, _) => "no such entry; the fallback verdict is returned, and an ifindex is armed",
+            };
+            (call, (outcome.to_owned(), vec![rule::HLP_03]))
+        }
     }
 }
 

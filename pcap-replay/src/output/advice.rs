@@ -70,6 +70,10 @@ const CHECK_HELPER: &str =
 
 fn of_enqueue(fate: Fate) -> Advice {
     match fate {
+        Fate::NotModelled => advice(
+            "redirected to a CPU or an AF_XDP socket, which are not modelled",
+            "what becomes of it there is not known here; what its program did until then is",
+        ),
         Fate::NotConverted | Fate::TxNotConverted => advice(
             "no room for the frame header in front of the data",
             "leave 40 bytes of headroom in front of data and metadata",

@@ -127,6 +127,12 @@ const SYMPTOMS: &[Symptom] = &[
         causes: &[Fate::Down, Fate::NotReceived, Fate::Purged, Fate::DeviceGone, Fate::StaleDown],
     },
     Symptom {
+        title: "The program redirects to CPUs or to AF_XDP sockets",
+        text: "Their maps can be filled and the helper answers as in a kernel, but nothing is behind them in \
+               this model. `xdpsim replay` then exits with 1.",
+        causes: &[Fate::NotModelled],
+    },
+    Symptom {
         title: "A processor is busy, and frames go round",
         text: "Two programs that redirect to each other pass a frame on for ever: nothing counts hops.",
         causes: &[Fate::HopLimit],

@@ -138,20 +138,22 @@ fn leg<'a>(names: Names<'a>, leg: &Leg) -> LegJson<'a> {
     }
 }
 
+fn map_call(lookup: Lookup) -> &'static str {
+    match lookup {
+        Lookup::Found => "redirect_map",
+        Lookup::Missing => "redirect_map_missed",
+        Lookup::Refused => "redirect_map_refused",
+        Lookup::Broadcast => "broadcast",
+    }
+}
+
 fn visit<'a>(names: Names<'a>, stop: &Stop, leg: &Leg) -> LegJson<'a> {
     let (call, map) = match stop.call {
         None => (None, None),
         Some(Call::IfIndex { refused: false }) => (Some("redirect"), None),
         Some(Call::IfIndex { refused: true }) => (Some("redirect_refused"), None),
-        Some(Call::Map { map, lookup }) => {
-            let call = match lookup {
-                Lookup::Found => "redirect_map",
-                Lookup::Missing => "redirect_map_missed",
-                Lookup::Refused => "redirect_map_refused",
-                Lookup::Broadcast => "broadcast",
-            };
-            (Some(call), Some(names.map(map)))
-        }
+        Some(Call::Map { map, lookup }) => (Some(map_call(lookup)), Some(names.map(map))),
+        Some(Call::Elsewhere { lookup }) => (Some(map_call(lookup)), None),
     };
     LegJson::Visit {
         port: names.port(stop.port),

@@ -70,6 +70,11 @@ pub enum Call {
         /// What came of it.
         lookup: Lookup,
     },
+    /// `bpf_redirect_map()` on a CPUMAP or XSKMAP.
+    Elsewhere {
+        /// What came of it.
+        lookup: Lookup,
+    },
 }
 
 /// What `bpf_redirect_map()` came to.
@@ -180,9 +185,11 @@ impl Stop {
         let call = match self.call {
             None => None,
             Some(Call::IfIndex { .. }) => Some(rule::HLP_01),
-            Some(Call::Map { lookup: Lookup::Missing, .. }) => Some(rule::HLP_04),
+            Some(Call::Map { lookup: Lookup::Missing, .. } | Call::Elsewhere { lookup: Lookup::Missing }) => {
+                Some(rule::HLP_04)
+            }
             Some(Call::Map { lookup: Lookup::Broadcast, .. }) => Some(rule::HLP_08),
-            Some(Call::Map { .. }) => Some(rule::HLP_03),
+            Some(Call::Map { .. } | Call::Elsewhere { .. }) => Some(rule::HLP_03),
         };
         let verdict = self.verdict.map(|verdict| match verdict {
             XdpAction::REDIRECT => rule::RED_01,
@@ -265,6 +272,13 @@ fn call(call: &HelperCall) -> Call {
             };
             Call::Map { map, lookup }
         }
+        HelperCall::Elsewhere { flags, found, .. } => Call::Elsewhere {
+            lookup: match found {
+                _ if flags & !RedirectFlags::ACTION_MASK != 0 => Lookup::Refused,
+                true => Lookup::Found,
+                false => Lookup::Missing,
+            },
+        },
     }
 }
 

@@ -172,15 +172,8 @@ impl Told<'_> {
         match call {
             Call::IfIndex { refused: false } => "bpf_redirect".to_owned(),
             Call::IfIndex { refused: true } => "bpf_redirect refuses its flags".to_owned(),
-            Call::Map { map, lookup } => {
-                let map = self.names.map(map);
-                match lookup {
-                    Lookup::Found => format!("bpf_redirect_map({map})"),
-                    Lookup::Missing => format!("bpf_redirect_map({map}) finds nothing"),
-                    Lookup::Refused => format!("bpf_redirect_map({map}) refuses its flags"),
-                    Lookup::Broadcast => format!("broadcast to {map}"),
-                }
-            }
+            Call::Map { map, lookup } => map_call(self.names.map(map), lookup),
+            Call::Elsewhere { lookup } => map_call("a CPUMAP or XSKMAP", lookup),
         }
     }
 
@@ -280,4 +273,13 @@ fn leaf(arm: &FramePath) -> Option<(DevId, Leaf)> {
 
 fn alike(a: &FramePath, b: &FramePath) -> bool {
     matches!((leaf(a), leaf(b)), (Some((_, a)), Some((_, b))) if a == b)
+}
+
+fn map_call(map: &str, lookup: Lookup) -> String {
+    match lookup {
+        Lookup::Found => format!("bpf_redirect_map({map})"),
+        Lookup::Missing => format!("bpf_redirect_map({map}) finds nothing"),
+        Lookup::Refused => format!("bpf_redirect_map({map}) refuses its flags"),
+        Lookup::Broadcast => format!("broadcast to {map}"),
+    }
 }

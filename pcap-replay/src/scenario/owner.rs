@@ -66,6 +66,7 @@ fn used_maps(kind: &ProgramKind) -> Vec<&str> {
         | ProgramKind::Broadcast { map, .. }
         | ProgramKind::LearningSwitch { map, .. }
         | ProgramKind::FlowHash { map, .. } => vec![map],
+        ProgramKind::Object { maps, .. } => maps.iter().map(String::as_str).collect(),
         ProgramKind::Script(scripts) => {
             let used = scripts.iter().flatten().filter_map(|op| match op {
                 Op::RedirectMap { map, .. } => Some(map.as_str()),

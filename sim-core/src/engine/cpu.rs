@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use xdpsim_devmap::{CpuId, DevId, IfIndex, MapTable, ProgId, QueueId};
+use xdpsim_devmap::{CpuId, DevId, IfIndex, ProgId, QueueId};
 
-use super::env::Env;
+use super::env::{Env, World};
 use super::softirq::NapiId;
-use crate::batch::Desc;
+use crate::batch::{Desc, FrameNo};
 use crate::fate::Fate;
+use crate::kin::Kin;
 use crate::ledger::Ledger;
 use crate::mutation::Mutations;
 use crate::poll::{Decided, Poll};
@@ -100,7 +101,10 @@ impl Cpu {
         ledger_on: bool,
         mutations: Mutations,
     ) -> Self {
-        let own = |program: &Program| (program.sharing != Sharing::Shared).then(|| program.code.clone_box());
+        let mut kin = Kin::default();
+        let own = |program: &Program| {
+            (program.sharing != Sharing::Shared).then(|| program.code.clone_with(&mut kin))
+        };
         Self {
             id,
             ri: RedirectInfo::default(),
@@ -150,15 +154,16 @@ impl Cpu {
 
     /// The context for a program of the current poll's port.
     #[inline]
-    pub fn ctx<'a, S: Sink>(&'a mut self, maps: &'a MapTable, at: Stamp, mutations: Mutations) -> Ctx<'a> {
+    pub fn ctx<'a, S: Sink>(&'a mut self, world: &'a World, at: Stamp, latest: FrameNo) -> Ctx<'a> {
         let log = if S::STORY { Some(&mut self.log) } else { None };
         Ctx {
             ri: &mut self.ri,
-            maps,
+            maps: &world.maps,
             random: &mut self.random,
             log,
-            mutations,
+            mutations: world.profile.mutations,
             keep_keys: S::EVENTS,
+            latest,
             ingress_ifindex: self.poll.ifindex,
             egress_ifindex: None::<IfIndex>,
             rx_queue_index: self.poll.queue,

@@ -397,6 +397,12 @@ impl<S: Sink> Domain<S> {
         self.cpus.iter().fold(PathCounts::default(), |sum, cpu| sum.plus(cpu.paths))
     }
 
+    /// The programs' copies that ran here, each as often as CPUs have one of their own.
+    pub fn programs(&self) -> impl Iterator<Item = &dyn XdpProgram> {
+        let own = self.cpus.iter().flat_map(|cpu| &cpu.programs);
+        self.shared.iter().chain(own).flatten().map(Box::as_ref)
+    }
+
     /// Counters of a veth end (DRV-09).
     #[must_use]
     pub fn veth_counters(&self, dev: DevId) -> Option<VethCounters> {

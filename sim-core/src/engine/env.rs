@@ -103,8 +103,7 @@ impl Arrivals<'_> {
     /// A frame's whole number.
     #[inline]
     pub fn number(&self, desc: Desc) -> FrameNo {
-        let behind = (self.latest.0 as u32).wrapping_sub(desc.frame);
-        FrameNo(self.latest.0 - u64::from(behind))
+        desc.number(self.latest)
     }
 
     /// A frame's own timestamp.

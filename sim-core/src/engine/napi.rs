@@ -81,6 +81,7 @@ impl Cpu {
             log: None,
             mutations: env.world.profile.mutations,
             keep_keys: S::EVENTS,
+            latest: env.arrivals.latest,
             ingress_ifindex: self.poll.ifindex,
             egress_ifindex: None,
             rx_queue_index: self.poll.queue,
@@ -96,7 +97,7 @@ impl Cpu {
     fn run_on<S: Sink>(&mut self, env: &mut Env<'_, S>, slot: usize, program: &mut dyn XdpProgram) {
         let mut desc = self.poll.desc(slot as u8);
         let mut frame = FrameMut::new(env.store, env.input, &mut desc, env.world.profile.bounds());
-        let mut ctx = self.ctx::<S>(&env.world.maps, env.stamp, env.world.profile.mutations);
+        let mut ctx = self.ctx::<S>(env.world, env.stamp, env.arrivals.latest);
         ctx.begin();
         if env.world.disarms() {
             ctx.ri.disarm();
@@ -134,6 +135,7 @@ impl Cpu {
             }
             Kind::Unknown => self.exception(env, slot, decision.value, Fate::UnknownVerdict),
             Kind::Tx => self.xdp_tx(env, slot),
+            Kind::Elsewhere => self.end_slot(env, slot, None, Fate::NotModelled),
             _ => self.xdp_do_redirect(env, slot, decision),
         }
     }

@@ -86,6 +86,8 @@ impl Watched {
                 let name = self.maps.iter().find(|name| table.by_name(name) == Some(map))?;
                 Some(Op::RedirectMap { map: name.clone(), key, flags })
             }
+            // To a map that no scenario has.
+            HelperCall::Elsewhere { .. } => None,
         }
     }
 }

@@ -27,7 +27,7 @@ pub use script::Script;
 pub use verdict::Verdict;
 
 use thiserror::Error;
-use xdpsim_devmap::MapId;
+use xdpsim_devmap::{MapId, XdpAction};
 
 use crate::program::{Effects, XdpProgram};
 use crate::scenario::{KeySource, ProgramKind};
@@ -40,7 +40,8 @@ pub struct UnknownMap(pub String);
 /// What a program without helper calls declares.
 const NO_REDIRECTS: Effects = Effects { redirects: false };
 
-/// Makes the program that a scenario describes; `resolve` finds a map by its name.
+/// Makes the program that a scenario describes; `resolve` finds a map by its name. An object's code is not
+/// here: XDP_ABORTED stands in for it.
 ///
 /// ```
 /// use xdpsim_core::programs::{UnknownMap, build};
@@ -74,6 +75,12 @@ pub fn build(
         ProgramKind::FlowHash { map, targets } => Box::new(FlowHash::new(find(map, resolve)?, *targets)),
         ProgramKind::Rewrite { offset, bytes } => Box::new(Rewrite::new(*offset, bytes)),
         ProgramKind::Script(cycle) => Box::new(Script::new(cycle, resolve)?),
+        ProgramKind::Object { maps, .. } => {
+            for map in maps {
+                find(map, resolve)?;
+            }
+            Box::new(Verdict::new(XdpAction::ABORTED))
+        }
     })
 }
 

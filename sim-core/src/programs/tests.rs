@@ -113,6 +113,7 @@ fn run_desc(arrival: Arrival, program: &mut dyn XdpProgram, input: &[u8], mut de
         log: Some(&mut log),
         mutations: Mutations::empty(),
         keep_keys: false,
+        latest: crate::FrameNo(0),
         ingress_ifindex: arrival.ifindex,
         egress_ifindex: None,
         rx_queue_index: arrival.queue,
@@ -123,6 +124,7 @@ fn run_desc(arrival: Arrival, program: &mut dyn XdpProgram, input: &[u8], mut de
     let call = |call: &HelperCall| match *call {
         HelperCall::Redirect { ifindex, flags, .. } => Call::Redirect(ifindex.0, flags),
         HelperCall::RedirectMap { map, key, flags, .. } => Call::Map(map, key, flags),
+        HelperCall::Elsewhere { .. } => unreachable!("no program in Rust redirects there"),
     };
     Ran {
         verdict,

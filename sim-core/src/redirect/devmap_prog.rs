@@ -81,7 +81,7 @@ impl Cpu {
         let act = {
             let from = env.world.devices.get(dev_rx).ifindex;
             let to = Some(env.world.devices.get(dev).ifindex);
-            let mut ctx = self.ctx::<S>(&env.world.maps, env.stamp, env.world.profile.mutations);
+            let mut ctx = self.ctx::<S>(env.world, env.stamp, env.arrivals.latest);
             (ctx.ingress_ifindex, ctx.egress_ifindex, ctx.rx_queue_index) = (from, to, QueueId(0));
             if env.world.disarms() {
                 ctx.ri.disarm();

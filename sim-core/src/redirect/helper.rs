@@ -48,6 +48,26 @@ impl Ctx<'_> {
         returned
     }
 
+    /// `bpf_redirect_map(map, key, flags)` for CPUMAP and XSKMAP, which are not kept here: the caller knows
+    /// whether the entry is there. A frame that is redirected so ends as
+    /// [`Fate::NotModelled`](crate::Fate::NotModelled).
+    pub fn redirect_elsewhere(&mut self, found: bool, key: u64, flags: u64) -> XdpAction {
+        let returned = if flags & !RedirectFlags::ACTION_MASK != 0 {
+            self.refuse_flags(flags)
+        } else if !found {
+            self.ri.tgt_value = None;
+            self.missed(flags)
+        } else {
+            self.ri.arm_elsewhere(key);
+            self.ri.note = Note::Armed;
+            XdpAction::REDIRECT
+        };
+        if let Some(log) = &mut self.log {
+            log.push(HelperCall::Elsewhere { key, flags, returned, found });
+        }
+        returned
+    }
+
     #[cold]
     fn log_map_call(&mut self, map: MapId, key: u64, flags: u64, returned: XdpAction, found: Option<Entry>) {
         let refused = self.ri.note == Note::BadFlags;

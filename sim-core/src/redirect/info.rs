@@ -9,6 +9,9 @@ use crate::mutation::Mutations;
 /// `map_id` that, with no map type, means "an ifindex is armed".
 pub const IFINDEX_ARMED: u32 = i32::MAX as u32;
 
+/// `map_id` that, with no map type, means "a CPU or an AF_XDP socket is armed": which one does not matter here.
+pub const ELSEWHERE_ARMED: u32 = u32::MAX;
+
 /// What the last helper call of this frame reported; not part of the kernel's state, kept so that the
 /// ledger can say *why* a verdict came about.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -57,6 +60,20 @@ impl RedirectInfo {
     #[must_use]
     pub fn ifindex_armed(&self) -> bool {
         self.map_type.is_none() && self.map_id == IFINDEX_ARMED
+    }
+
+    /// Arms a redirect that leaves what is modelled.
+    pub(crate) fn arm_elsewhere(&mut self, key: u64) {
+        (self.tgt_index, self.tgt_value) = (key, None);
+        (self.map_id, self.map_type) = (ELSEWHERE_ARMED, None);
+        (self.map, self.flags) = (None, RedirectFlags::empty());
+    }
+
+    /// Is such a redirect armed?
+    #[inline]
+    #[must_use]
+    pub fn elsewhere_armed(&self) -> bool {
+        self.map_type.is_none() && self.map_id == ELSEWHERE_ARMED
     }
 
     /// Before 6.11 each run of a program begins with nothing armed; index, entry, map and flags stay (HLP-20.d).

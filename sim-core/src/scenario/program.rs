@@ -80,6 +80,16 @@ pub enum ProgramKind {
         /// The bytes.
         bytes: Vec<u8>,
     },
+    /// A program of an object file. Its code is no part of the scenario:
+    /// [`Plan::with_programs`](crate::Plan::with_programs) gets it under the program's name.
+    Object {
+        /// The file, as it was written.
+        object: String,
+        /// The function, if it was named.
+        function: Option<String>,
+        /// The scenario's maps that it may redirect to.
+        maps: Vec<String>,
+    },
     /// Runs the next of these scripts for each frame, round and round (counted per CPU).
     Script(Vec<Vec<Op>>),
 }

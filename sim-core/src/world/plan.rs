@@ -20,6 +20,7 @@ use crate::engine::domain::{Domain, Timing};
 use crate::engine::env::World;
 use crate::engine::faults::Faults;
 use crate::frame::Store;
+use crate::kin::Kin;
 use crate::netdev::{Device, DeviceTable, Kind};
 use crate::program::{Sharing, XdpProgram};
 use crate::rss::RxQueues;
@@ -167,8 +168,10 @@ impl Plan {
         let (devices, mutations) = (world.devices.len(), scenario.profile.mutations);
         let ids = &self.domains[index];
         let cpu = |&id: &CpuId| Cpu::new(id, devices, &world.programs, scenario.seed, ledger_on, mutations);
-        let shared =
-            |program: &Program| (program.sharing == Sharing::Shared).then(|| program.code.clone_box());
+        let mut kin = Kin::default();
+        let shared = |program: &Program| {
+            (program.sharing == Sharing::Shared).then(|| program.code.clone_with(&mut kin))
+        };
         let local = |cpus: &Vec<CpuId>| {
             cpus.iter().map(|cpu| ids.iter().position(|id| id == cpu).unwrap_or(0)).collect()
         };

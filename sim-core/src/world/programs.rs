@@ -10,7 +10,7 @@ use xdpsim_devmap::{AttachType, DevId, Errno, ProgId, ProgInfo, ProgType};
 use super::{BuildError, Program, program, unknown};
 use crate::engine::env::World;
 use crate::program::XdpProgram;
-use crate::scenario::Scenario;
+use crate::scenario::{ProgramKind, Scenario};
 
 pub(super) fn load_programs(
     world: &mut World,
@@ -30,7 +30,11 @@ pub(super) fn load_programs(
             Some(map)
         });
         let code = code.map_err(|error| unknown("map", &error.0))?;
-        let code = own.remove(&spec.name).unwrap_or(code);
+        let code = match (own.remove(&spec.name), &spec.kind) {
+            (Some(own), _) => own,
+            (None, ProgramKind::Object { .. }) => return Err(unknown("code of an object", &spec.name)),
+            (None, _) => code,
+        };
         let info = ProgInfo {
             id: ProgId(programs.len() as u32 + 1),
             prog_type: ProgType::Xdp,

@@ -30,6 +30,10 @@ fn kind(page: &mut Page, kind: &ProgramKind) {
         ProgramKind::Rewrite { offset, bytes } => {
             keys(page, "rewrite", &[("offset", offset.to_string()), ("bytes", format!("{bytes:?}"))]);
         }
+        ProgramKind::Object { object, function, .. } => {
+            page.key("object", quoted(object));
+            function.iter().for_each(|name| page.key("function", quoted(name)));
+        }
         ProgramKind::Script(cycle) => {
             keys(page, "script", &[]);
             page.line(format_args!("cycle = ["));
