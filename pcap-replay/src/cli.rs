@@ -6,6 +6,7 @@
 mod corpus;
 mod everyday;
 mod explaining;
+mod object;
 mod test;
 
 use std::path::PathBuf;
@@ -16,13 +17,15 @@ use xdpsim_core::KernelVersion;
 pub use corpus::{CapturesArg, CorpusArgs, MergeArgs};
 pub use everyday::{ColourArg, CompletionsArgs, ManArgs, NewArgs};
 pub use explaining::{AskArgs, DiffArgs, ExplainArgs, PacketArgs, PathsArgs, ProtocolArg};
+pub use object::{KeysArg, ObjectArgs};
 pub use test::TestArgs;
 
 /// Exit codes, as every help text ends with them.
 const EXIT_CODES: &str = "\
 Exit codes:
   0  done; frames that the simulated kernel lost are results, not errors
-  1  a check was asked for and found something
+  1  a check was asked for and found something, or an object's program did what no verifier lets
+     through, or redirected beyond what is modelled
   2  wrong usage, a scenario that cannot be run, or a capture that is broken (what comes before the
      break was replayed) or not Ethernet
   3  internal fault: the simulator contradicts itself, or (verify) the running kernel
@@ -36,6 +39,8 @@ Examples:
         a copy of each frame to ports 2 to 4: out/2.pcapng to out/4.pcapng
   xdpsim replay host.toml in.pcapng.gz --timing asap --json
         a scenario of one's own, frames back to back, counters for a script
+  xdpsim replay --object fwd.o --ports 4 in.pcap -o out
+        your own program as clang made it: on ports 1 to 4, which its DEVMAPs hold
   zcat in.pcap.gz | xdpsim replay host.toml - --events events.jsonl
         from a pipe, with the kernel's XDP tracepoints as JSON lines
 
@@ -195,6 +200,10 @@ pub struct WorldArgs {
     #[arg(long, help_heading = "Instead of a scenario")]
     pub exclude_ingress: bool,
 
+    /// Stock objects.
+    #[command(flatten)]
+    pub objects: ObjectArgs,
+
     /// Port on which frames arrive [default: the scenario's `ingress`, or its first port]. With files, and
     /// several times: captures that were taken at several ports, merged by time
     #[arg(long, value_name = "PORT | PORT=FILE", help_heading = "How frames arrive")]
@@ -261,6 +270,14 @@ pub struct ReplayArgs {
     /// No progress bar on the terminal
     #[arg(long, help_heading = "Output")]
     pub no_progress: bool,
+
+    /// Stop at the first fault of an object's program, with its whole story
+    #[arg(long, help_heading = "Objects")]
+    pub stop_on_fault: bool,
+
+    /// Write how often each line of the objects' C source ran, as lcov's genhtml and editors read it
+    #[arg(long, value_name = "FILE", help_heading = "Objects")]
+    pub coverage: Option<PathBuf>,
 
     /// Threads to use at most; changes the speed, never the output [default: one for each processor]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]

@@ -7,6 +7,7 @@ use xdpsim_core::BuildError;
 
 use crate::capture::{CaptureError, WriteError};
 use crate::near;
+use crate::object::ObjectError;
 use crate::scenario::{Colour, Finding, Problems};
 
 /// The exit codes of `xdpsim`, the same for every command.
@@ -36,7 +37,7 @@ impl Exit {
 /// One thing that went wrong, for people and for scripts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Message {
-    /// A word for scripts: `usage`, `capture`, `output`, `scenario`, `nothing`, `internal`.
+    /// A word for scripts, of [`Message::KINDS`].
     pub kind: &'static str,
     /// What is wrong, where, and what was expected.
     pub message: String,
@@ -58,7 +59,8 @@ impl Message {
 
 impl Message {
     /// All words for scripts.
-    pub const KINDS: [&str; 6] = ["usage", "capture", "output", "scenario", "nothing", "internal"];
+    pub const KINDS: [&str; 8] =
+        ["usage", "capture", "output", "scenario", "nothing", "internal", "fault", "not_modelled"];
 
     /// The exit code of a command that says this.
     #[must_use]
@@ -66,6 +68,7 @@ impl Message {
         match self.kind {
             "internal" => Exit::Internal,
             "nothing" => Exit::Nothing,
+            "fault" | "not_modelled" => Exit::Findings,
             _ => Exit::Input,
         }
     }
@@ -121,6 +124,26 @@ impl Failure {
     pub fn internal_message(what: impl Into<String>) -> Message {
         let help = "this is a fault of xdpsim, please report it with the scenario and the capture";
         Message { help: Some(help.to_owned()), ..Message::new("internal", what) }
+    }
+
+    /// An object that cannot be run.
+    #[must_use]
+    pub fn object(error: &ObjectError) -> Self {
+        Self::Plain(
+            Exit::Input,
+            Message { help: Some(error.help()), ..Message::new("usage", error.to_string()) },
+        )
+    }
+
+    /// A program did what no program may do, and the run was to stop there.
+    #[must_use]
+    pub fn fault(story: impl Into<String>) -> Self {
+        Self::Plain(Exit::Findings, Message::new("fault", story))
+    }
+
+    /// A run that came to its end, but not all that it says can be relied on.
+    pub(crate) fn finding(kind: &'static str, what: String, help: &str) -> Message {
+        Message { help: Some(help.to_owned()), ..Message::new(kind, what) }
     }
 
     /// No frames.

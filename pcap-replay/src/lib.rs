@@ -10,6 +10,7 @@ pub mod explain;
 pub mod feed;
 pub mod kept;
 pub mod near;
+pub mod object;
 pub mod output;
 pub mod packet;
 pub mod partition;

@@ -18,6 +18,7 @@ const NOT_RUN: [(&str, &str); 7] = [
     ("cargo build --release && cargo run --release -p xdpsim-benches", "takes minutes and gigabytes"),
     ("cargo bench", "takes minutes"),
     ("cargo install", "needs the network, and builds what `cargo xtask test` builds"),
+    ("clang ", "needs a compiler for BPF; what it makes is checked in"),
     ("sudo ", "needs root and a kernel; `cargo xtask test` has a step for it"),
     ("PROPTEST_RNG_SEED=", "repeats a failure that nobody has here; the step `downstream` has one"),
 ];
@@ -50,6 +51,7 @@ fn folder() -> Folder {
     let folder = Folder::new();
     let host = std::fs::read(repository("examples/vanishing-frames.toml")).expect("an example");
     folder.write("host.toml", &host).write("before.toml", &host).write("after.toml", &host);
+    folder.write("fwd.o", std::fs::read(repository("examples/objects/by_ingress.o")).expect("an object"));
     folder.capture("in.pcap", &[60, 64, 300, 1400], 1_000_000);
     let packed = "gzip -k in.pcap && cp in.pcap.gz in.pcapng.gz && cp in.pcap in.pcapng && mkdir captures \
                   && cp in.pcap captures/one.pcap && cp in.pcap captures/two.pcap";

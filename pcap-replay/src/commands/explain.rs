@@ -37,6 +37,9 @@ pub(super) fn tell(
     subject: &Subject,
     json: bool,
 ) -> Result<Exit, Failure> {
+    if let Some(objects) = &world.objects {
+        objects.trace(FrameNo(subject.frame - 1));
+    }
     let (steps, finished) = follow(world, &mut source, &subject.capture, FrameNo(subject.frame - 1))?;
     let story = Story::new(&steps);
     if story.is_empty() {
@@ -45,9 +48,14 @@ pub(super) fn tell(
     // Behind a break the frame may have had company; what is told is what the readable part caused.
     let errors: Vec<Message> = finished.stopped.iter().map(Message::from).collect();
     let names = Names::new(&world.plan);
+    let runs = finished.objects.traced();
     match json {
-        true => stdout::print(&document(names, subject, &story, &errors))?,
-        false => stdout::print(&render(names, subject, &story))?,
+        true => stdout::print(&document(names, subject, &story, &runs, &errors))?,
+        false => {
+            let mut text = render(names, subject, &story);
+            runs.iter().for_each(|run| text.push_str(&format!("\n{}", run.render())));
+            stdout::print(&text)?;
+        }
     }
     for message in &errors {
         stdout::complain(&Failure::Plain(Exit::Input, message.clone()).render(super::colour()));

@@ -8,6 +8,7 @@ use super::world::{Capture, World};
 use crate::capture::{CaptureError, Resolution};
 use crate::exit::{Failure, Message};
 use crate::feed::{Feed, Part};
+use crate::object::FirstFault;
 use crate::output::annotated::{Annotated, Annotations, Recorded};
 use crate::output::captures::{Captures, CapturesOptions};
 use crate::output::events::Events;
@@ -30,6 +31,8 @@ pub(super) struct Setting<'a> {
     pub taking: &'a Taking,
     /// Threads that one job may use.
     pub threads: usize,
+    /// The run ends where this is told.
+    pub stop: Option<&'a FirstFault>,
 }
 
 /// Files that all jobs write to, one after the other.
@@ -109,7 +112,17 @@ impl Done {
                 results.totals.captures.push(done);
             });
         };
-        let Finished { report, changes_failed, changes_left, .. } = finished;
+        let Finished { report, changes_failed, changes_left, objects, .. } = finished;
+        match (&mut results.hits, objects.hits()) {
+            (Some(all), Some(hits)) => all.add(&hits),
+            (none, hits) => *none = hits.or(none.take()),
+        }
+        let first_capture = results.totals.captures.len();
+        results.faults.add_run(&objects.faults(), |frame| {
+            let within = self.firsts.partition_point(|first| first.0 <= frame).saturating_sub(1);
+            let before = self.firsts.get(within).map_or(0, |first| first.0);
+            (first_capture + within, frame - before + 1)
+        });
         results.changes_failed.extend(changes_failed.iter().map(|failed| (failed.index, failed.errno)));
         results.changes_left = results.changes_left.max(changes_left);
         for ((_, port), &received) in world.plan.ports().zip(&self.received) {
@@ -176,7 +189,8 @@ impl Run<'_> {
             |tapes: Vec<Tape<EVENTS, DELIVERIES>>, progress: RunProgress| -> Result<(), Failure> {
                 track.update(progress);
                 write_events(streams.events.as_mut(), tapes.iter())?;
-                writing.write(tapes.iter(), progress)
+                writing.write(tapes.iter(), progress)?;
+                stop_at_fault(setting)
             };
         let finished = runner::run(&world.plan, world.ingress, feed, &settings, &make_sink, &mut collect)?;
         writing.finish()?;
@@ -200,13 +214,22 @@ impl Run<'_> {
             track.update(progress);
             write_events(events.as_mut(), notes.iter().map(|notes| &notes.tape))?;
             writing.write(notes.iter().map(|notes| &notes.tape), progress)?;
-            annotated.write(&notes, &arrived)
+            annotated.write(&notes, &arrived)?;
+            stop_at_fault(setting)
         };
         let finished =
             runner::run(&world.plan, world.ingress, &mut recorded, &settings, &make_sink, &mut collect)?;
         annotated.end_run(finished.report.arrivals)?;
         writing.finish()?;
         Ok(finished)
+    }
+}
+
+/// What was written up to the end of the batch stays.
+fn stop_at_fault(setting: &Setting<'_>) -> Result<(), Failure> {
+    match setting.stop.and_then(FirstFault::told) {
+        Some((frame, story)) => Err(Failure::fault(format!("frame {}: {story}", frame.0 + 1))),
+        None => Ok(()),
     }
 }
 

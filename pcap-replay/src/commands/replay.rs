@@ -11,6 +11,7 @@ use super::progress::Bar;
 use super::world::{self, World};
 use crate::cli::{CapturesArg, ReplayArgs};
 use crate::exit::{Exit, Failure};
+use crate::object;
 use crate::output::annotated::Annotated;
 use crate::output::columns::counted;
 use crate::output::events::Events;
@@ -24,6 +25,7 @@ pub(super) fn run(args: &ReplayArgs) -> Result<Exit, Failure> {
     if !args.quiet {
         stdout::complain(&world.warnings);
     }
+    prepare_objects(args, &world)?;
     let taking = Taking::new(&world, &args.corpus)?;
     let (jobs, part) = jobs(args, &world)?;
     let mut streams = Streams {
@@ -34,13 +36,52 @@ pub(super) fn run(args: &ReplayArgs) -> Result<Exit, Failure> {
             .map(|file| Annotated::create(file, &world.plan, args.stamp))
             .transpose()?,
     };
-    let mut results = Results { about: world.title.clone(), part, ..Results::default() };
+    let mut results =
+        Results { about: world.title.clone(), part, notes: world.notes.clone(), ..Results::default() };
     replay_all(args, &world, &taking, &jobs, &mut streams, &mut results)?;
     streams.events.map_or(Ok(()), Events::finish)?;
     streams.annotated.map_or(Ok(()), Annotated::finish)?;
+    write_coverage(args, &world, &results)?;
     results.ports = ports::rows(&world.plan, &results.totals);
     print(args, &world, &results)?;
     Ok(results.exit())
+}
+
+/// What is to be noted while programs of objects run.
+fn prepare_objects(args: &ReplayArgs, world: &World) -> Result<(), Failure> {
+    let wanted = [(args.coverage.is_some(), "--coverage"), (args.stop_on_fault, "--stop-on-fault")];
+    match (&world.objects, wanted.into_iter().find(|(is, _)| *is)) {
+        (None, Some((_, flag))) => Err(Failure::usage(
+            format!("`{flag}` is about programs of objects, and none runs here"),
+            "name one: `--object fwd.o`",
+        )),
+        (Some(objects), Some(_)) if args.coverage.is_some() => {
+            objects.count_hits();
+            Ok(())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Which lines of C ran, over all captures.
+fn write_coverage(args: &ReplayArgs, world: &World, results: &Results) -> Result<(), Failure> {
+    let (Some(file), Some(objects), Some(hits)) = (&args.coverage, &world.objects, &results.hits) else {
+        return Ok(());
+    };
+    let coverage = objects.coverage(hits);
+    if coverage.files.is_empty() {
+        return Err(Failure::usage(
+            "the object does not carry its lines of source, so there is nothing to cover",
+            "compile it with `clang -g`",
+        ));
+    }
+    let cannot = format!("{}: cannot write the coverage", file.display());
+    std::fs::write(file, coverage.to_lcov("xdpsim")).map_err(|error| Failure::output(&cannot, &error))?;
+    let (lines, executed) = coverage.totals();
+    if !args.quiet {
+        stdout::complain(&format!("coverage: {executed} of {lines} lines of C ran\n"));
+    }
+    Ok(())
 }
 
 /// Standard output has room for one.
@@ -98,8 +139,9 @@ fn replay_all(
     let threads = threads(args);
     let at_once = threads.min(jobs.len()).max(1);
     let bar = Bar::over(!args.no_progress && !args.quiet, jobs.iter().flat_map(|job| job.captures));
-    let setting = Setting { world, taking, threads: threads / at_once };
-    if at_once == 1 || streams.events.is_some() || streams.annotated.is_some() {
+    let stop = world.objects.as_ref().filter(|_| args.stop_on_fault).map(object::Template::watch_for_faults);
+    let setting = Setting { world, taking, threads: threads / at_once, stop: stop.as_deref() };
+    if at_once == 1 || args.stop_on_fault || streams.events.is_some() || streams.annotated.is_some() {
         let setting = Setting { threads, ..setting };
         return jobs.iter().try_for_each(|job| {
             job.run(&setting, streams, bar.track())?.add_to(results, world);
@@ -133,6 +175,8 @@ fn print(args: &ReplayArgs, world: &World, results: &Results) -> Result<(), Fail
         let mut text = table::replay(&world.title, &results.totals, &results.ports, |capture, frame| {
             explain(args, world, results, capture, frame)
         });
+        let of = |capture: usize| results.totals.captures.get(capture).map(|done| done.file.clone());
+        text.push_str(&results.faults.render(of));
         text.push_str(&notes(world, results));
         if world.is_example {
             text.push_str(OWN);
@@ -166,7 +210,7 @@ fn explain(
 
 /// Changes that were not made: whoever wrote them expects them to have been.
 fn notes(world: &World, results: &Results) -> String {
-    let mut notes = String::new();
+    let mut notes: String = world.notes.iter().map(|note| format!("note: {note}\n")).collect();
     for failed in results.changes_failed() {
         let line =
             world.change_lines.get(failed.index).map_or_else(String::new, |line| format!(" in line {line}"));

@@ -10,8 +10,9 @@ use xdpsim_core::{DevId, KernelVersion, Plan, Scenario, Timing};
 use super::ingress;
 use crate::builtin;
 use crate::capture::{CaptureError, CaptureReader, ENDINGS, ReadOptions, Truncated, captures_in};
-use crate::cli::{TimingArg, TruncatedArg, WorldArgs};
+use crate::cli::{KeysArg, TimingArg, TruncatedArg, WorldArgs};
 use crate::exit::Failure;
+use crate::object::{self, Keys, ObjectError, OnPorts, Ready};
 use crate::output::columns::counted;
 use crate::scenario::{self, CommonCase, Parsed, ReplaySection, Source};
 
@@ -28,6 +29,10 @@ pub(super) struct World {
     pub warnings: String,
     /// Line of each change in the scenario file.
     pub change_lines: Vec<usize>,
+    /// The objects whose programs run, if there are any.
+    pub objects: Option<object::Template>,
+    /// What was assumed about an object that came without a scenario.
+    pub notes: Vec<String>,
     /// Neither a scenario nor a capture nor flags: somebody who looks around.
     pub is_example: bool,
 }
@@ -107,6 +112,11 @@ fn again(args: &WorldArgs) -> Vec<String> {
         value(args.ports.map(|ports| ports.to_string()).as_deref(), "ports"),
         args.broadcast.then(|| "--broadcast".to_owned()),
         args.exclude_ingress.then(|| "--exclude-ingress".to_owned()),
+        value(args.objects.object.as_deref(), "object"),
+        value(args.objects.program.as_deref(), "prog"),
+        (args.objects.keys == KeysArg::Ifindex).then(|| "--keys ifindex".to_owned()),
+        value(args.objects.engine.map(|engine| engine.to_string()).as_deref(), "engine"),
+        value(args.objects.btf.as_ref().map(|file| file.display().to_string()).as_deref(), "btf"),
         (!ingress.is_empty()).then(|| ingress.join(" ")),
         value(timing.as_deref(), "timing"),
         value(truncated.as_deref(), "truncated"),
@@ -119,6 +129,7 @@ fn again(args: &WorldArgs) -> Vec<String> {
 enum Ports {
     File(PathBuf),
     Flags,
+    Object(String),
     BuiltIn,
 }
 
@@ -135,8 +146,9 @@ pub(super) fn load_seeded(args: &WorldArgs, seed: Option<u64>) -> Result<World, 
     let ports = choose_ports(args, &scenarios, &captures)?;
     let is_example = matches!(ports, Ports::BuiltIn) && captures.is_empty();
     let mut loaded = match &ports {
-        Ports::File(path) => from_file(path)?,
+        Ports::File(path) => from_file(path, &object_options(args)?)?,
         Ports::Flags => from_flags(args)?,
+        Ports::Object(spec) => from_object(args, spec)?,
         Ports::BuiltIn => Loaded::parsed(scenario::builtin().map_err(Failure::Scenario)?, "built-in example"),
     };
     if let Some(kernel) = args.kernel {
@@ -166,6 +178,8 @@ pub(super) fn load_seeded(args: &WorldArgs, seed: Option<u64>) -> Result<World, 
         title: title(&loaded, &plan, &from, timing),
         warnings: loaded.warnings(),
         change_lines: loaded.change_lines(),
+        objects: loaded.objects,
+        notes: loaded.notes,
         is_example,
         plan,
     })
@@ -227,6 +241,11 @@ fn choose_ports(args: &WorldArgs, scenarios: &[PathBuf], captures: &[Capture]) -
         return Err(Failure::usage("standard input (`-`) is there twice", "it can be read once"));
     }
     match scenarios {
+        [] if args.objects.object.is_some() => object_alone(args),
+        [one] if args.objects.object.is_some() => Err(Failure::usage(
+            format!("`--object` stands for a scenario, and {} is one", one.display()),
+            "name the object in the scenario: `object = \"fwd.o\"` of a `[[program]]`",
+        )),
         [] if flags || !captures.is_empty() || has_lanes(args) => Ok(Ports::Flags),
         [] => Ok(Ports::BuiltIn),
         [one] if flags => Err(Failure::usage(
@@ -244,22 +263,46 @@ fn choose_ports(args: &WorldArgs, scenarios: &[PathBuf], captures: &[Capture]) -
     }
 }
 
+/// An object says itself what becomes of frames.
+fn object_alone(args: &WorldArgs) -> Result<Ports, Failure> {
+    if args.broadcast || args.exclude_ingress {
+        return Err(Failure::usage(
+            "`--broadcast` and `--exclude-ingress` stand for a program, and `--object` is one",
+            "leave out either; what an object broadcasts to are its DEVMAPs",
+        ));
+    }
+    Ok(Ports::Object(args.objects.object.clone().unwrap_or_default()))
+}
+
 /// A scenario with what is known about where it comes from.
 struct Loaded {
     scenario: Scenario,
     replay: ReplaySection,
     name: String,
     parsed: Option<Parsed>,
+    /// Code of programs that the scenario only names.
+    code: object::Programs,
+    objects: Option<object::Template>,
+    notes: Vec<String>,
 }
 
 impl Loaded {
     fn parsed(parsed: Parsed, name: &str) -> Self {
         let (scenario, replay) = (parsed.scenario.clone(), parsed.replay.clone());
-        Self { scenario, replay, name: name.to_owned(), parsed: Some(parsed) }
+        Self { parsed: Some(parsed), ..Self::plain(scenario, replay, name.to_owned()) }
+    }
+
+    fn plain(scenario: Scenario, replay: ReplaySection, name: String) -> Self {
+        let (code, notes) = (object::Programs::new(), Vec::new());
+        Self { scenario, replay, name, parsed: None, code, objects: None, notes }
     }
 
     fn plan(&mut self) -> Result<Plan, Failure> {
-        Plan::new(&self.scenario).map_err(|error| match self.parsed.take() {
+        let code = std::mem::take(&mut self.code);
+        if let Some(objects) = &self.objects {
+            objects.set_kernel(self.scenario.profile.kernel);
+        }
+        Plan::with_programs(&self.scenario, code).map_err(|error| match self.parsed.take() {
             Some(parsed) => Failure::Scenario(parsed.refused(&error)),
             None => Failure::build(&error),
         })
@@ -276,11 +319,14 @@ impl Loaded {
     }
 }
 
-fn from_file(path: &Path) -> Result<Loaded, Failure> {
+fn from_file(path: &Path, options: &object::Options) -> Result<Loaded, Failure> {
     let name = path.display().to_string();
     let source = Source::read(path).map_err(|error| Failure::unreadable(&name, &error.to_string()))?;
-    let parsed = scenario::parse(&source).map_err(Failure::Scenario)?;
-    Ok(Loaded::parsed(parsed, &name))
+    let mut parsed = scenario::parse(&source).map_err(Failure::Scenario)?;
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let made = object::in_scenario(&mut parsed, folder, options).map_err(Failure::Scenario)?;
+    let (code, objects) = made.map_or_else(Default::default, |(code, objects)| (code, Some(objects)));
+    Ok(Loaded { code, objects, ..Loaded::parsed(parsed, &name) })
 }
 
 fn from_flags(args: &WorldArgs) -> Result<Loaded, Failure> {
@@ -314,7 +360,35 @@ fn from_flags(args: &WorldArgs) -> Result<Loaded, Failure> {
         (true, false) => "broadcast to all",
         (true, true) => "broadcast to all but the ingress",
     };
-    Ok(Loaded { scenario, replay, name: format!("{ports}, {to}"), parsed: None })
+    Ok(Loaded::plain(scenario, replay, format!("{ports}, {to}")))
+}
+
+fn from_object(args: &WorldArgs, spec: &str) -> Result<Loaded, Failure> {
+    let refused = |error: ObjectError| Failure::object(&error);
+    let source = object::Source::read(spec).map_err(refused)?;
+    let defaults = OnPorts::default();
+    let ports = args.ports.unwrap_or(defaults.ports);
+    let keys = match args.objects.keys {
+        KeysArg::Index => Keys::Index,
+        KeysArg::Ifindex => Keys::IfIndex,
+    };
+    let case = OnPorts { ports, program: args.objects.program.clone(), keys };
+    let Ready { scenario, code, template, notes } =
+        object::on_ports(&source, &case, &object_options(args)?).map_err(refused)?;
+    let ports = counted(u64::from(ports), "ideal port", "ideal ports");
+    let name = format!("{} on {ports}", source.name);
+    let plain = Loaded::plain(scenario, ReplaySection::default(), name);
+    Ok(Loaded { code, objects: Some(template), notes, ..plain })
+}
+
+/// How objects are loaded and run.
+fn object_options(args: &WorldArgs) -> Result<object::Options, Failure> {
+    let read = |file: &PathBuf| {
+        let read = object::Source::read_as(&file.display().to_string(), file);
+        read.map(|source| source.bytes).map_err(|error| Failure::object(&error))
+    };
+    let btf = args.objects.btf.as_ref().map(read).transpose()?;
+    Ok(object::Options { btf, engine: args.objects.engine.unwrap_or_default() })
 }
 
 fn timing(args: &WorldArgs, replay: &ReplaySection) -> Timing {

@@ -22,6 +22,19 @@ pub struct Observed {
     pub ports: Vec<PortRow>,
     /// By port: where it left the golden capture.
     pub golden: BTreeMap<String, Difference>,
+    /// By map and key: what was there, and what was expected, where the two differ.
+    pub elements: BTreeMap<(String, String), ElementDiffers>,
+}
+
+/// An element of an object's map that is not as expected, both as scenarios write them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ElementDiffers {
+    /// After the replay of this capture.
+    pub capture: String,
+    /// What was expected.
+    pub expected: String,
+    /// What was found; none if nothing is there.
+    pub found: Option<String>,
 }
 
 /// An expectation that does not hold.
@@ -43,10 +56,12 @@ pub struct Broken {
 }
 
 /// How `--update` accepts what was found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fix {
     /// This number becomes part of what is expected.
     Count(u64),
+    /// This value, in TOML, takes the place of the one that was expected.
+    Value(String),
     /// The entry goes.
     Remove,
     /// The golden capture is written anew.
@@ -83,6 +98,14 @@ pub fn judge(expectation: &Expectation, line: usize, seen: &Observed) -> Option<
                 broken("nothing".to_owned(), format!("{frames} frames"), look, Fix::Remove)
             }
         },
+        Expected::Element { map, key, .. } => {
+            let differs = seen.elements.get(&(map.clone(), key.clone()))?;
+            let ElementDiffers { capture, expected, found } = differs;
+            let fix = found.clone().map_or(Fix::Remove, Fix::Value);
+            let found = found.clone().unwrap_or_else(|| "nothing".to_owned());
+            let look = Look::new(format!("after the replay of {capture}"));
+            broken(expected.clone(), found, vec![look], fix)
+        }
         Expected::Golden(port, _) => {
             let found = seen.golden.get(port)?;
             let look = look::at_frame(port, found.origin, &seen.totals);

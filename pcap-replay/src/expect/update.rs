@@ -14,12 +14,22 @@ pub fn accept(text: &str, broken: &[(&Expectation, &Broken)]) -> Option<String> 
     let mut document: DocumentMut = text.parse().ok()?;
     // Backwards, so that an entry that goes moves none that are still to be found.
     for (expectation, broken) in broken.iter().rev() {
-        match broken.fix {
+        match &broken.fix {
             Fix::Rewrite => {}
-            Fix::Count(found) => count(at(document.as_item_mut(), &expectation.path)?, found)?,
+            Fix::Value(found) => {
+                let value = at(document.as_item_mut(), &expectation.path)?.as_value_mut()?;
+                let around = value.decor().clone();
+                *value = found.parse().ok()?;
+                *value.decor_mut() = around;
+            }
+            &Fix::Count(found) => count(at(document.as_item_mut(), &expectation.path)?, found)?,
             Fix::Remove => {
-                let (Key::Place(place), list) = expectation.path.split_last()? else { return None };
-                at(document.as_item_mut(), list)?.as_array_mut()?.remove(*place);
+                let (last, parent) = expectation.path.split_last()?;
+                let parent = at(document.as_item_mut(), parent)?;
+                match last {
+                    Key::Place(place) => drop(parent.as_array_mut()?.remove(*place)),
+                    Key::Name(name) => drop(parent.as_table_like_mut()?.remove(name)),
+                }
             }
         }
     }

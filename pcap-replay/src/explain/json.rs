@@ -7,6 +7,7 @@ use super::names::Names;
 use super::tree::{Copy, CopyKind, End, Happened, Story, Visit};
 use super::{Subject, words};
 use crate::exit::Message;
+use crate::object::TracedRun;
 use crate::output::advice;
 use crate::output::json::{SCHEMA, pretty};
 
@@ -18,6 +19,8 @@ struct Document<'a> {
     visits: Vec<VisitJson<'a>>,
     copies: Vec<CopyJson<'a>>,
     end: Option<EndJson<'a>>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    program_runs: &'a [TracedRun],
     errors: &'a [Message],
 }
 
@@ -106,7 +109,13 @@ struct EndJson<'a> {
 
 /// The document of an explanation.
 #[must_use]
-pub fn document(names: Names<'_>, subject: &Subject, story: &Story, errors: &[Message]) -> String {
+pub fn document(
+    names: Names<'_>,
+    subject: &Subject,
+    story: &Story,
+    program_runs: &[TracedRun],
+    errors: &[Message],
+) -> String {
     pretty(&Document {
         schema: SCHEMA,
         capture: &subject.capture,
@@ -114,6 +123,7 @@ pub fn document(names: Names<'_>, subject: &Subject, story: &Story, errors: &[Me
         visits: story.visits.iter().map(|one| visit(names, one)).collect(),
         copies: story.copies.iter().map(|one| copy(names, one)).collect(),
         end: story.end.as_ref().map(|one| end(names, one)),
+        program_runs,
         errors,
     })
 }

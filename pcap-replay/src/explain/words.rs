@@ -52,14 +52,13 @@ pub(super) fn call(names: Names<'_>, call: &HelperCall) -> (String, Said) {
             }
             (call, (outcome, rules))
         }
-        HelperCall::Elsewhere { key, flags: given, returned, found } => {
-            let call = format!("bpf_redirect_map(.., {key}, {}) = {returned}", flags(given));
-            let outcome = match (found, given & !RedirectFlags::ACTION_MASK) {
-                (_, 1..) => "flags that the map type does not know; what was armed before stays armed",
-                (true, _) => "a CPU or an AF_XDP socket, which are not modelled",
-                (false, _) => "no such entry; the fallback verdict is returned, and an ifindex is armed",
-            };
-            (call, (outcome.to_owned(), vec![rule::HLP_03]))
+        HelperCall::Elsewhere { key, found: true, .. } => (
+            format!("bpf_redirect_map(.., {key}, ..) = XDP_REDIRECT"),
+            ("a CPU or an AF_XDP socket, which are not modelled".to_owned(), vec![rule::RED_01]),
+        ),
+        HelperCall::Elsewhere { found: false, .. } => {
+            let text = "no such CPU or socket; the fallback verdict is returned, and an ifindex is armed";
+            ("bpf_redirect_map(..)".to_owned(), (text.to_owned(), vec![rule::HLP_04, rule::HLP_12]))
         }
     }
 }

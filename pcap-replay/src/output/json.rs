@@ -5,6 +5,7 @@
 
 use serde::Serialize;
 
+use super::faults::FaultRow;
 use super::ports::PortRow;
 use super::results::{Part, Results};
 use super::totals::{CaptureDone, Totals};
@@ -28,6 +29,12 @@ struct Document<'a> {
     ports: Vec<Port<'a>>,
     changes_failed: Vec<FailedChange>,
     changes_left: usize,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    faults: &'a [FaultRow],
+    #[serde(skip_serializing_if = "is_zero")]
+    faults_elsewhere: u64,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    notes: &'a [String],
     captures: Vec<Capture<'a>>,
     errors: &'a [Message],
 }
@@ -121,10 +128,18 @@ pub fn replay(results: &Results) -> String {
             .map(|&(index, errno)| FailedChange { index, errno: errno.name() })
             .collect(),
         changes_left: results.changes_left,
+        faults: &results.faults.list,
+        faults_elsewhere: results.faults.others,
+        notes: &results.notes,
         captures: totals.captures.iter().map(capture).collect(),
         errors: &errors,
     };
     pretty(&document)
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// The document of a command that could not do what it was asked to.

@@ -10,6 +10,7 @@ use xdpsim_core::fate::Skip;
 use xdpsim_core::report::{EndKey, SkipKey};
 use xdpsim_core::{Errno, Fate, IfIndex};
 
+use super::faults::{FaultRow, FaultRows};
 use super::json::SCHEMA;
 use super::ports::{self, PortRow};
 use super::results::{Part, Results};
@@ -61,6 +62,7 @@ pub fn merge(mut reports: Vec<Named>) -> Result<Results, String> {
         let place = |index| part.map_or(before + index, |part| part.partition.place(index));
         offset += own.len();
         results.totals.ends.values_mut().for_each(|end| end.capture = place(end.capture));
+        results.faults.list.iter_mut().for_each(|fault| fault.capture = place(fault.capture));
         captures.extend(own.into_iter().enumerate().map(|(index, capture)| (place(index), capture)));
         add(&mut whole, results);
     }
@@ -120,6 +122,8 @@ fn add(whole: &mut Results, part: &Results) {
     }
     whole.changes_failed.extend(&part.changes_failed);
     whole.changes_left = whole.changes_left.max(part.changes_left);
+    whole.faults.add(&part.faults);
+    whole.notes.clone_from(&part.notes);
 }
 
 /// Ports in the scenario's order, then far ends by their names, as one run has them.
@@ -150,6 +154,12 @@ struct Document {
     ports: Vec<Port>,
     changes_failed: Vec<FailedChange>,
     changes_left: usize,
+    #[serde(default)]
+    faults: Vec<FaultRow>,
+    #[serde(default)]
+    faults_elsewhere: u64,
+    #[serde(default)]
+    notes: Vec<String>,
     captures: Vec<Capture>,
 }
 
@@ -240,6 +250,9 @@ impl Document {
                 .map(|row| Ok((row.index, errno(&row.errno)?)))
                 .collect::<Result<_, String>>()?,
             changes_left: self.changes_left,
+            faults: FaultRows { list: self.faults, others: self.faults_elsewhere },
+            hits: None,
+            notes: self.notes,
         })
     }
 }

@@ -7,6 +7,7 @@ pub mod annotated;
 pub mod captures;
 pub mod columns;
 pub mod events;
+pub mod faults;
 pub mod json;
 pub mod merge;
 pub mod ports;

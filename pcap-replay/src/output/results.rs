@@ -5,12 +5,15 @@
 
 use std::collections::BTreeSet;
 
-use xdpsim_core::{ChangeFailed, Errno};
+use xdpsim_core::{ChangeFailed, Errno, Fate};
 
+use super::columns::{counted, grouped};
+use super::faults::FaultRows;
 use super::ports::PortRow;
 use super::totals::Totals;
 use crate::exit::{Exit, Failure, Message};
 use crate::partition::Partition;
+use xdpsim_vm::machine::coverage::Hits;
 
 /// Which part of a corpus was replayed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +39,12 @@ pub struct Results {
     pub changes_failed: BTreeSet<(usize, Errno)>,
     /// Changes for which every capture was too short.
     pub changes_left: usize,
+    /// What programs of objects did that no program may do.
+    pub faults: FaultRows,
+    /// How often each instruction of objects ran, if that was counted.
+    pub hits: Option<Hits>,
+    /// What was assumed about an object that came without a scenario, a line each.
+    pub notes: Vec<String>,
 }
 
 impl Results {
@@ -44,11 +53,34 @@ impl Results {
     pub fn errors(&self) -> Vec<Message> {
         let errors: Vec<Message> =
             self.totals.captures.iter().filter_map(|capture| capture.error.clone()).collect();
-        if errors.is_empty() {
+        let errors = if errors.is_empty() {
             self.nothing().map(|failure| failure.messages()).unwrap_or_default()
         } else {
             errors
-        }
+        };
+        errors.into_iter().chain(self.findings()).collect()
+    }
+
+    /// What a green run must not hide.
+    fn findings(&self) -> impl Iterator<Item = Message> {
+        let faults = self.faults.count();
+        let fault = (faults > 0).then(|| {
+            let what =
+                format!("programs did {} times what a kernel's verifier lets nobody do", grouped(faults));
+            Failure::finding(
+                "fault",
+                what,
+                "the report names each place; `--stop-on-fault` tells the whole story of the first",
+            )
+        });
+        let ends = self.totals.ends.iter().filter(|(key, _)| key.fate == Fate::NotModelled);
+        let frames: u64 = ends.map(|(_, end)| end.frames).sum();
+        let elsewhere = (frames > 0).then(|| {
+            let frames = counted(frames, "frame was", "frames were");
+            let what = format!("{frames} redirected to CPUs or AF_XDP sockets, which are not modelled");
+            Failure::finding("not_modelled", what, "what became of them is not known; all else holds")
+        });
+        fault.into_iter().chain(elsewhere)
     }
 
     /// How a command that has these results ends.

@@ -11,6 +11,7 @@ mod threads;
 use xdpsim_core::{ChangeFailed, DevId, Domain, Ingress, PathCounts, Plan, Report, Sink, Timing};
 
 use crate::capture::{CaptureError, Progress};
+use crate::object::Aftermath;
 
 pub use source::{MemorySource, Source};
 
@@ -46,6 +47,8 @@ pub struct Finished {
     pub changes_failed: Vec<ChangeFailed>,
     /// Changes for which the capture was too short.
     pub changes_left: usize,
+    /// The machines on which programs of objects ran.
+    pub objects: Aftermath,
     /// Why the capture ended early; everything before was replayed.
     pub stopped: Option<CaptureError>,
 }
@@ -124,6 +127,7 @@ impl Finished {
             paths: PathCounts::default(),
             changes_failed: Vec::new(),
             changes_left: 0,
+            objects: Aftermath::default(),
             stopped,
         }
     }
@@ -132,6 +136,7 @@ impl Finished {
     fn add<S: Sink>(&mut self, plan: &Plan, domain: &Domain<S>) {
         self.report.add(plan, domain);
         self.paths = self.paths.plus(domain.path_counts());
+        self.objects.add(domain);
         let left = domain.changes_left();
         for failed in domain.changes_failed() {
             if !self.changes_failed.contains(failed) {

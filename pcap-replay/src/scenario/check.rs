@@ -9,6 +9,7 @@ use xdpsim_core::world::Plan;
 use super::diag::{Colour, Finding, Problems, Severity};
 use super::parse::{Parsed, parse};
 use super::source::Source;
+use crate::object;
 
 /// What was found.
 #[derive(Clone, Debug)]
@@ -40,12 +41,17 @@ pub fn check(path: &Path) -> CheckOutcome {
 /// The same for text that is there already, such as standard input.
 #[must_use]
 pub fn check_source(source: &Source) -> CheckOutcome {
-    let parsed = match parse(source) {
+    let mut parsed = match parse(source) {
         Ok(parsed) => parsed,
         Err(problems) => return CheckOutcome::Broken(problems),
     };
+    let folder = Path::new(source.name()).parent().unwrap_or(Path::new(""));
+    let code = match object::in_scenario(&mut parsed, folder, &object::Options::default()) {
+        Ok(made) => made.map(|(code, _)| code).unwrap_or_default(),
+        Err(problems) => return CheckOutcome::Broken(problems),
+    };
     // Some refusals depend on the whole world: a veth's program on the peer's mtu, for one (DRV-11).
-    match Plan::new(&parsed.scenario) {
+    match Plan::with_programs(&parsed.scenario, code) {
         Ok(_) => CheckOutcome::Fine(Box::new(parsed)),
         Err(error) => CheckOutcome::Broken(parsed.refused(&error)),
     }

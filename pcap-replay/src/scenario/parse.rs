@@ -14,6 +14,7 @@ use super::faults::Fault;
 use super::fields::{self, Fields, Loc};
 use super::limits;
 use super::names::{self, MapHead, Names, PortHead, ProgramHead};
+use super::objects::{self, Element, ObjectUse};
 use super::replay::{self, ReplaySection};
 use super::source::{Source, Span};
 use super::{changes, faults, maps, owner, ports, programs, uppers};
@@ -27,6 +28,10 @@ pub struct Parsed {
     pub replay: ReplaySection,
     /// What the author expects of a run; `None` without a section `[expect]`.
     pub expect: Option<Vec<Expectation>>,
+    /// Programs of object files.
+    pub objects: Vec<ObjectUse>,
+    /// What objects' maps begin with.
+    pub contents: Vec<Element>,
     /// Where things stand in the text, for those who find problems later.
     pub spans: Spans,
     /// The text and what it was warned about.
@@ -65,6 +70,8 @@ pub(super) struct Cx<'a> {
     pub(super) names: Names<'a>,
     pub(super) text: &'a str,
     pub(super) cpus: u16,
+    pub(super) objects: Vec<ObjectUse>,
+    pub(super) contents: Vec<Element>,
 }
 
 /// Reads a scenario.
@@ -89,7 +96,9 @@ pub fn parse(source: &Source) -> Result<Parsed, Problems> {
     if cx.sink.failed() {
         return Err(cx.sink.finish(source.clone()));
     }
-    Ok(Parsed { scenario, replay, expect, spans, warnings: cx.sink.finish(source.clone()) })
+    let (objects, contents) = (cx.objects, cx.contents);
+    let warnings = cx.sink.finish(source.clone());
+    Ok(Parsed { scenario, replay, expect, objects, contents, spans, warnings })
 }
 
 /// A caret has no place behind a line: it goes under its last character.
@@ -157,6 +166,7 @@ fn read<'a>(cx: &mut Cx<'a>, document: &'a DeTable<'a>) -> Sections {
         }
     }
     limits::check_count(&mut cx.sink, "changes", scenario.changes.len(), limits::CHANGES, None);
+    cx.contents = objects::contents(&mut cx.sink, &mut top, "contents");
     let replay = replay::read(cx, &mut top, &scenario);
     let expect = expect::read(cx, &mut top);
     top.finish(&mut cx.sink);

@@ -13,7 +13,7 @@ use super::fields::{self, Fields, Item, Loc, Words, clip};
 use super::limits;
 use super::names::{MapWanted, ProgramHead, read_name};
 use super::parse::Cx;
-use super::{script, units};
+use super::{objects, script, units};
 
 const ATTACH: Words<AttachType> = Words {
     known: &[("xdp", AttachType::Xdp), ("devmap", AttachType::Devmap)],
@@ -31,6 +31,7 @@ enum Kind {
     FlowHash,
     Rewrite,
     Script,
+    Object,
 }
 
 const KINDS: Words<Kind> = Words {
@@ -47,11 +48,12 @@ const KINDS: Words<Kind> = Words {
         ("flow_hash", Kind::FlowHash),
         ("rewrite", Kind::Rewrite),
         ("script", Kind::Script),
+        ("object", Kind::Object),
     ],
-    refused: &[("object", "programs from object files come later")],
+    refused: &[],
 };
 /// Every key that only some kinds have.
-const KIND_KEYS: [&str; 12] = [
+const KIND_KEYS: [&str; 15] = [
     "value",
     "port",
     "ifindex",
@@ -64,6 +66,9 @@ const KIND_KEYS: [&str; 12] = [
     "offset",
     "bytes",
     "cycle",
+    "object",
+    "function",
+    "globals",
 ];
 const FLAGS: Words<u64> = Words {
     known: &[
@@ -90,6 +95,7 @@ impl Kind {
             Self::FlowHash => &["map", "targets"],
             Self::Rewrite => &["offset", "bytes"],
             Self::Script => &["cycle"],
+            Self::Object => &["object", "function", "globals"],
         }
     }
 }
@@ -108,10 +114,17 @@ pub(super) fn body<'a>(
     mut fields: Fields<'a>,
     head: &ProgramHead<'a>,
 ) -> Option<ProgramSpec> {
-    fields.need(&mut cx.sink, "kind", "write `kind = \"redirect_map\"`");
-    // Without a kind nobody can tell which other keys belong to it.
-    let kind = fields.word(&mut cx.sink, "kind", &KINDS)?;
-    let program = read_kind(cx, &mut fields, kind);
+    // Without a kind nobody can tell which other keys belong to it; an object says enough.
+    let kind = if fields.has("object") && !fields.has("kind") {
+        Kind::Object
+    } else {
+        fields.need(&mut cx.sink, "kind", "write `kind = \"redirect_map\"`, or `object = \"fwd.o\"`");
+        fields.word(&mut cx.sink, "kind", &KINDS)?
+    };
+    let program = match kind {
+        Kind::Object => objects::program(cx, &mut fields, head.name.value),
+        kind => read_kind(cx, &mut fields, kind),
+    };
     let foreign: Vec<&str> = KIND_KEYS.into_iter().filter(|key| !kind.keys().contains(key)).collect();
     let why = match kind.keys() {
         [] => "this kind of program has no keys of its own".to_owned(),
@@ -163,6 +176,7 @@ fn read_kind<'a>(cx: &mut Cx<'a>, fields: &mut Fields<'a>, kind: Kind) -> Option
             Some(ProgramKind::Rewrite { offset, bytes: read_bytes(&mut cx.sink, fields)? })
         }
         Kind::Script => script::read(cx, fields).map(ProgramKind::Script),
+        Kind::Object => None,
     }
 }
 

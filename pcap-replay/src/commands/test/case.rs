@@ -12,10 +12,11 @@ use crate::cli::WorldArgs;
 use crate::commands::world::{self, Capture, World};
 use crate::exit::{Exit, Failure, Message};
 use crate::expect::golden::{Egress, Golden, Origin};
-use crate::expect::judge::{Broken, Fix, Observed, judge};
+use crate::expect::judge::{Broken, ElementDiffers, Fix, Observed, judge};
 use crate::expect::look::Look;
 use crate::expect::report::{Case, Verdict};
 use crate::expect::update;
+use crate::object::Differs;
 use crate::output::ports;
 use crate::output::totals::CaptureDone;
 use crate::runner::{self, Finished, RunProgress, Settings};
@@ -114,6 +115,7 @@ impl Test<'_> {
                     Ok(())
                 })?
             };
+            self.compare_elements(&mut seen, capture, &finished);
             add(&mut seen, capture, finished)?;
         }
         if seen.totals.arrivals == 0 {
@@ -126,6 +128,18 @@ impl Test<'_> {
         let parted = |(port, golden): (String, Golden)| Some((port, golden.finish().0?));
         seen.golden = golden.into_iter().filter_map(parted).collect();
         Ok(seen)
+    }
+
+    /// What objects' maps hold after a capture; each capture is replayed from the start.
+    fn compare_elements(&self, seen: &mut Observed, capture: &Capture, finished: &Finished) {
+        for one in self.list() {
+            let Expected::Element { map, key, value } = &one.expected else { continue };
+            let Some(Differs { expected, found }) = finished.objects.compare(map, key, value) else {
+                continue;
+            };
+            let differs = ElementDiffers { capture: capture.name(), expected, found };
+            seen.elements.entry((map.clone(), key.clone())).or_insert(differs);
+        }
     }
 
     fn judge(&self, world: &World, args: &WorldArgs, seen: &Observed) -> Vec<(&Expectation, Broken)> {

@@ -48,6 +48,15 @@ pub enum Expected {
     Silent(String),
     /// What leaves by this port is what this capture holds, in order; the name as the file has it.
     Golden(String, String),
+    /// What is in an object's map at the end, under this key.
+    Element {
+        /// The map.
+        map: String,
+        /// The key, as it was written.
+        key: String,
+        /// The value.
+        value: serde_json::Value,
+    },
 }
 
 impl fmt::Display for Expected {
@@ -57,6 +66,7 @@ impl fmt::Display for Expected {
             Self::Port(port, counter, _) => write!(f, "`{}` of port `{port}`", counter.key()),
             Self::Fate(pattern, _) => write!(f, "frames with {pattern}"),
             Self::Silent(port) => write!(f, "silence on port `{port}`"),
+            Self::Element { map, key, .. } => write!(f, "key {key} of map `{map}`"),
             Self::Golden(port, file) => write!(f, "port `{port}` against `{file}`"),
         }
     }

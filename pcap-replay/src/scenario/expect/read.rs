@@ -11,6 +11,7 @@ use crate::scenario::diag::{Problem, Sink};
 use crate::scenario::fields::{Fields, Item, Loc, clip, number, table, wrong_type};
 use crate::scenario::limits;
 use crate::scenario::names::PortClass;
+use crate::scenario::objects::{self, Written};
 use crate::scenario::parse::Cx;
 use crate::scenario::suggest;
 
@@ -29,6 +30,7 @@ pub(in crate::scenario) fn read<'a>(cx: &mut Cx<'a>, top: &mut Fields<'a>) -> Op
     silent(cx, &mut fields, &mut list);
     ports(cx, &mut fields, &mut list);
     fates(cx, &mut fields, &mut list);
+    elements(cx, &mut fields, &mut list);
     fields.finish(&mut cx.sink);
     Some(list)
 }
@@ -169,6 +171,22 @@ fn fate<'a>(cx: &mut Cx<'a>, mut fields: Fields<'a>, place: usize) -> Option<Exp
     let mut one = at(item?, Expected::Fate(pattern, frames?), ["fate"]);
     one.path.extend([Key::Place(place), Key::Name("frames".to_owned())]);
     Some(one)
+}
+
+/// `[expect.maps.NAME]`: keys and values. Whether they fit the map is known where the object is.
+fn elements<'a>(cx: &mut Cx<'a>, fields: &mut Fields<'a>, list: &mut Vec<Expectation>) {
+    for element in objects::contents(&mut cx.sink, fields, "maps") {
+        let Some(Written { value: serde_json::Value::String(key), .. }) = element.key else {
+            let label = "expected a table of keys and values";
+            let message = "`expect.maps` does not take lists";
+            cx.sink.error(|| Problem::error(message, element.value.span, label));
+            continue;
+        };
+        let map = element.map.value;
+        let path = ["expect", "maps", &map, &key].map(|name| Key::Name(name.to_owned())).to_vec();
+        let expected = Expected::Element { map, key, value: element.value.value };
+        list.push(Expectation { expected, at: element.value.span, path });
+    }
 }
 
 /// A port or a far end: frames can end at either.

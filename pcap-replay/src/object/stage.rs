@@ -1,0 +1,267 @@
+//! The machine that programs of one domain share, and what is noted while they run.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use xdpsim_core::{Ctx, Domain, FrameMut, FrameNo, KernelVersion, MapId, Sink, XdpAction};
+use xdpsim_vm::machine::coverage::{Coverage, Hits};
+use xdpsim_vm::memory::ContextFields;
+use xdpsim_vm::{self as vm, Machine, ProgIdx};
+
+use super::code::Code;
+use super::contents::{self, Differs};
+use super::faults::Faults;
+use super::surroundings::Surroundings;
+use super::trace::{Path, Trace, TracedRun};
+
+/// A machine and what its programs redirect to. Copied for each domain as it is before the run.
+#[derive(Clone, Debug)]
+pub struct Stage {
+    /// Programs and maps.
+    pub machine: Machine,
+    /// What the programs did that no program may do.
+    pub faults: Faults,
+    /// How often each instruction ran, if somebody wants to know.
+    pub hits: Option<Hits>,
+    /// By map: the DEVMAP of the model, if it is one.
+    targets: Arc<[Option<MapId>]>,
+    kernel: KernelVersion,
+    stop: Option<Arc<FirstFault>>,
+    trace: Option<Trace>,
+}
+
+/// The first fault of a run that is to stop there; all copies of a stage share it.
+#[derive(Debug, Default)]
+pub struct FirstFault(Mutex<Option<(FrameNo, String)>>);
+
+impl FirstFault {
+    /// Number of the frame and the whole story, if there was a fault.
+    #[must_use]
+    pub fn told(&self) -> Option<(FrameNo, String)> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn note(&self, number: FrameNo, story: impl FnOnce() -> String) {
+        let mut first = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if first.as_ref().is_none_or(|(known, _)| number < *known) {
+            *first = Some((number, story()));
+        }
+    }
+}
+
+/// More headroom than a descriptor can tell.
+const ROOM_MAX: u32 = 1023;
+
+impl Stage {
+    pub(super) fn new(machine: Machine, targets: Vec<Option<MapId>>) -> Self {
+        let (faults, targets, kernel) = (Faults::default(), targets.into(), KernelVersion::V6_12);
+        Self { machine, faults, hits: None, targets, kernel, stop: None, trace: None }
+    }
+
+    /// Runs a program on a frame; what it wrote is written to the frame. A fault is XDP_ABORTED.
+    #[inline]
+    pub(super) fn run(&mut self, program: ProgIdx, ctx: &mut Ctx<'_>, frame: &mut FrameMut<'_>) -> XdpAction {
+        self.take_in(frame);
+        let fields = ContextFields {
+            ingress_ifindex: ctx.ingress_ifindex.0,
+            rx_queue_index: ctx.rx_queue_index.0.into(),
+            egress_ifindex: ctx.egress_ifindex.map_or(0, |ifindex| ifindex.0),
+        };
+        let mut world = Surroundings { ctx, targets: &self.targets, kernel: self.kernel };
+        let verdict = if self.hits.is_none() && self.trace.is_none() {
+            self.machine.run(program, fields, &mut world)
+        } else {
+            return self.run_watched(program, fields, ctx, frame);
+        };
+        let action = match verdict {
+            Ok(verdict) => XdpAction(verdict),
+            Err(fault) => self.fault(&fault, ctx, frame),
+        };
+        if self.machine.memory().packet().is_dirty() {
+            self.put_back(frame);
+        }
+        action
+    }
+
+    /// The same for who wants to know every instruction.
+    #[cold]
+    fn run_watched(
+        &mut self,
+        program: ProgIdx,
+        fields: ContextFields,
+        ctx: &mut Ctx<'_>,
+        frame: &mut FrameMut<'_>,
+    ) -> XdpAction {
+        let mut path = Path::default();
+        let mut world = Surroundings { ctx, targets: &self.targets, kernel: self.kernel };
+        let hits = &mut self.hits;
+        let traced = self.trace.as_ref().is_some_and(|trace| trace.frame == world.ctx.frame_number(frame));
+        let verdict = self.machine.run_observed(program, fields, &mut world, |program, slot| {
+            if let Some(hits) = hits {
+                hits.count(program, slot);
+            }
+            if traced {
+                path.step(program, slot);
+            }
+        });
+        if let (true, Some(trace)) = (traced, &mut self.trace) {
+            let (lines, more) = path.lines(&self.machine);
+            trace.runs.push(TracedRun {
+                program: self
+                    .machine
+                    .program_at(program)
+                    .map(|(_, known)| known.name.clone())
+                    .unwrap_or_default(),
+                ingress_ifindex: fields.ingress_ifindex,
+                egress_ifindex: ctx.egress_ifindex.map(|ifindex| ifindex.0),
+                lines,
+                more,
+                verdict: verdict.as_ref().ok().map(|&verdict| XdpAction(verdict).to_string()),
+                fault: verdict.as_ref().err().map(|fault| self.machine.story(fault).to_string()),
+            });
+        }
+        let action = verdict.map_or_else(|fault| self.fault(&fault, ctx, frame), XdpAction);
+        if self.machine.memory().packet().is_dirty() {
+            self.put_back(frame);
+        }
+        action
+    }
+
+    #[inline]
+    fn take_in(&mut self, frame: &FrameMut<'_>) {
+        let (bytes, headroom) = (frame.with_meta(), u32::from(frame.headroom()));
+        let meta = (bytes.len() as u32).saturating_sub(frame.linear_len());
+        let memory = self.machine.memory_mut();
+        memory.packet_in_with_metadata(bytes, meta, headroom - meta, frame.tailroom());
+    }
+
+    fn put_back(&self, frame: &mut FrameMut<'_>) {
+        let packet = self.machine.memory().packet();
+        let (_, headroom, _) = packet.bounds();
+        frame.put(headroom.min(ROOM_MAX) as u16, packet.metadata(), packet.frame());
+    }
+
+    #[cold]
+    fn fault(&mut self, fault: &vm::Fault, ctx: &mut Ctx<'_>, frame: &FrameMut<'_>) -> XdpAction {
+        let number: FrameNo = ctx.frame_number(frame);
+        self.faults.note(&self.machine, fault, number, ctx.ingress_ifindex.0);
+        if let Some(stop) = &self.stop {
+            stop.note(number, || self.machine.story(fault).to_string());
+        }
+        // The verdict is not what a helper returned.
+        ctx.begin();
+        XdpAction::ABORTED
+    }
+}
+
+/// A stage that several programs stand on.
+pub(super) type Shared = Arc<Mutex<Stage>>;
+
+pub(super) fn lock(stage: &Mutex<Stage>) -> MutexGuard<'_, Stage> {
+    stage.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The objects of a plan, as they are before a run. Settings hold for all copies that are made later.
+#[derive(Clone, Debug)]
+pub struct Template(Shared);
+
+impl Template {
+    pub(super) fn new(stage: &Shared) -> Self {
+        Self(Arc::clone(stage))
+    }
+
+    /// The kernel whose helpers answer.
+    pub fn set_kernel(&self, kernel: KernelVersion) {
+        lock(&self.0).kernel = kernel;
+    }
+
+    /// Counts how often each instruction runs. Programs run slower then.
+    pub fn count_hits(&self) {
+        let mut stage = lock(&self.0);
+        stage.hits = Some(Hits::new(&stage.machine));
+    }
+
+    /// Follows what programs do with this frame.
+    pub fn trace(&self, frame: FrameNo) {
+        lock(&self.0).trace = Some(Trace { frame, runs: Vec::new() });
+    }
+
+    /// Notes the first fault with its whole story.
+    #[must_use]
+    pub fn watch_for_faults(&self) -> Arc<FirstFault> {
+        Arc::clone(lock(&self.0).stop.get_or_insert_default())
+    }
+
+    /// Which lines of source the counted instructions are of.
+    #[must_use]
+    pub fn coverage(&self, hits: &Hits) -> Coverage {
+        Coverage::of(&lock(&self.0).machine, hits)
+    }
+}
+
+/// The stages of a run, when it is over.
+#[derive(Clone, Default)]
+pub struct Aftermath {
+    stages: Vec<Shared>,
+}
+
+impl std::fmt::Debug for Aftermath {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} machines", self.stages.len())
+    }
+}
+
+impl Aftermath {
+    /// Adds the machines of a finished domain.
+    pub fn add<S: Sink>(&mut self, domain: &Domain<S>) {
+        for program in domain.programs() {
+            let Some(code) = program.as_any().and_then(|any| any.downcast_ref::<Code>()) else { continue };
+            if !self.stages.iter().any(|known| Arc::ptr_eq(known, code.stage())) {
+                self.stages.push(Arc::clone(code.stage()));
+            }
+        }
+    }
+
+    /// Calls `look` with each machine that ran: one, unless CPUs shared nothing.
+    pub fn each(&self, mut look: impl FnMut(&mut Stage)) {
+        self.stages.iter().for_each(|stage| look(&mut lock(stage)));
+    }
+
+    /// How often each instruction ran, if that was counted.
+    #[must_use]
+    pub fn hits(&self) -> Option<Hits> {
+        let mut all: Option<Hits> = None;
+        self.each(|stage| match (&mut all, &stage.hits) {
+            (Some(all), Some(hits)) => all.add(hits),
+            (none, hits) => none.clone_from(hits),
+        });
+        all
+    }
+
+    /// The runs of the frame that was followed.
+    #[must_use]
+    pub fn traced(&self) -> Vec<TracedRun> {
+        let mut all = Vec::new();
+        self.each(|stage| all.extend(stage.trace.iter().flat_map(|trace| trace.runs.clone())));
+        all
+    }
+
+    /// Compares an element of a map with what is expected of it; none if it is so.
+    #[must_use]
+    pub fn compare(&self, map: &str, key: &str, value: &serde_json::Value) -> Option<Differs> {
+        let mut differs = None;
+        self.each(|stage| {
+            if let Ok(Some(found)) = contents::compare(&mut stage.machine, map, key, value) {
+                differs.get_or_insert(found);
+            }
+        });
+        differs
+    }
+
+    /// All faults together.
+    #[must_use]
+    pub fn faults(&self) -> Faults {
+        let mut all = Faults::default();
+        self.each(|stage| all.add(&stage.faults));
+        all
+    }
+}

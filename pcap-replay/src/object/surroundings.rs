@@ -1,0 +1,63 @@
+//! The world that an object's program sees: the core's context, answered in the program's terms.
+//!
+//! What redirects do is the core's business (HLP-01 to HLP-17); here a map's place in the machine becomes the
+//! model's map.
+
+use xdpsim_core::{CpuId, Ctx, IfIndex, KernelVersion, MapId, MapKey};
+use xdpsim_vm::MapIdx;
+use xdpsim_vm::helpers::World;
+use xdpsim_vm::maps::Kind;
+
+/// A program's surroundings for one run.
+pub(super) struct Surroundings<'a, 'c> {
+    pub ctx: &'a mut Ctx<'c>,
+    /// By map: the DEVMAP of the model, if it is one.
+    pub targets: &'a [Option<MapId>],
+    pub kernel: KernelVersion,
+}
+
+impl Surroundings<'_, '_> {
+    #[inline]
+    fn devmap(&self, map: MapIdx) -> Option<MapId> {
+        *self.targets.get(map.0 as usize)?
+    }
+}
+
+impl World for Surroundings<'_, '_> {
+    #[inline]
+    fn cpu(&self) -> CpuId {
+        self.ctx.cpu
+    }
+
+    #[inline]
+    fn now(&self) -> u64 {
+        self.ctx.now.0
+    }
+
+    fn random(&mut self) -> u32 {
+        self.ctx.prandom_u32()
+    }
+
+    fn redirect(&mut self, ifindex: IfIndex, flags: u64) -> u64 {
+        self.ctx.redirect(ifindex, flags).0.into()
+    }
+
+    #[inline]
+    fn redirect_map(&mut self, map: MapIdx, key: u64, flags: u64) -> u64 {
+        // Asked of DEVMAPs only.
+        self.devmap(map).map_or(0, |map| self.ctx.redirect_map(map, key, flags).0.into())
+    }
+
+    fn has_target(&mut self, map: MapIdx, key: u32) -> bool {
+        self.devmap(map).is_some_and(|map| self.ctx.lookup(map, MapKey(key)).is_some())
+    }
+
+    fn redirect_elsewhere(&mut self, target: Option<(MapIdx, Kind, u64)>) -> u64 {
+        let key = target.map_or(0, |(.., key)| key);
+        self.ctx.redirect_elsewhere(target.is_some(), key, 0).0.into()
+    }
+
+    fn kernel(&self) -> (u16, u16) {
+        (self.kernel.major, self.kernel.minor)
+    }
+}
