@@ -279,6 +279,10 @@ pub struct ReplayArgs {
     #[arg(long, value_name = "FILE", help_heading = "Objects")]
     pub coverage: Option<PathBuf>,
 
+    /// Write what programs tell user space as JSON lines: perf events, records of ring buffers, printed lines
+    #[arg(long, value_name = "FILE", help_heading = "Objects")]
+    pub program_events: Option<PathBuf>,
+
     /// Threads to use at most; changes the speed, never the output [default: one for each processor]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub threads: Option<u16>,

@@ -129,6 +129,9 @@ impl Failure {
     /// An object that cannot be run.
     #[must_use]
     pub fn object(error: &ObjectError) -> Self {
+        if let ObjectError::Contents(problems) = error {
+            return Self::Scenario(problems.clone());
+        }
         Self::Plain(
             Exit::Input,
             Message { help: Some(error.help()), ..Message::new("usage", error.to_string()) },

@@ -154,3 +154,42 @@ fn explain_follows_the_lines_of_a_program() {
     insta::assert_snapshot!("passed", folder.run("explain --object faulty.o in.pcap --frame 3").fine());
     insta::assert_snapshot!("fault", folder.run("explain --object faulty.o in.pcap --frame 1").fine());
 }
+
+/// Ring buffers and perf events are read by somebody who keeps up, and written if that is asked for.
+#[test]
+fn what_programs_tell_user_space_is_kept() {
+    let folder = folder("queues");
+    folder.run("replay --object fwd.o in.pcap --program-events told.jsonl -q").fine();
+    insta::assert_snapshot!(String::from_utf8(folder.read("told.jsonl")).unwrap());
+}
+
+/// The file of `--maps`: DEVMAPs by port, other maps by the object's types.
+#[test]
+fn contents_can_come_from_a_file() {
+    let folder = folder("broadcast");
+    folder.write(
+        "maps.toml",
+        "[maps.ports]\n1 = 1\n7 = { port = 3, program = \"source_mac\" }\n\n[maps.port_mac]\n3 = { bytes = \"02:00:00:00:00:03\" }\n",
+    );
+    folder.run("replay --object fwd.o in.pcap --maps maps.toml -o out --format pcap -q").fine();
+    assert_eq!(folder.read("out/3.pcap")[40 + 6..40 + 12], [2, 0, 0, 0, 0, 3]);
+    folder.write("maps.toml", "[globals]\nnobody = 1\n\n[maps.ports]\n1 = 9\n\n[maps.port_mac]\n3 = 7\n");
+    insta::assert_snapshot!(folder.run("replay --object fwd.o in.pcap --maps maps.toml").whole());
+}
+
+/// The documentation's first snippet, compiled and native: the same frames, the same ways.
+#[test]
+fn an_object_does_what_the_native_program_does() {
+    let folder = Folder::new();
+    folder.capture("in.pcap", &[60; 200], 10);
+    let report = |scenario: &str, more: &str| {
+        let scenario = std::fs::canonicalize(repository(&format!("examples/{scenario}.toml"))).unwrap();
+        let said = folder.run(&format!("replay {} in.pcap --json {more}", scenario.display())).fine();
+        let mut report = assert_balanced(&said);
+        report["scenario"] = "".into();
+        report
+    };
+    for more in ["", "--timing asap", "--ingress eth2"] {
+        assert_eq!(report("devmap-by-ingress", more), report("object-by-ingress", more), "{more}");
+    }
+}

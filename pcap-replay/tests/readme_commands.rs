@@ -12,7 +12,7 @@ use std::process::Command;
 use cli::{Folder, Said, repository};
 
 /// Commands that are not run, by their beginning, and why.
-const NOT_RUN: [(&str, &str); 7] = [
+const NOT_RUN: [(&str, &str); 8] = [
     ("cargo xtask test", "it is what runs this test"),
     ("cargo run --release -p xdpsim-benches", "takes minutes; its code is tested in `benches`"),
     ("cargo build --release && cargo run --release -p xdpsim-benches", "takes minutes and gigabytes"),

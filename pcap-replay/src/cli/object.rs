@@ -20,6 +20,10 @@ pub struct ObjectArgs {
     #[arg(long, value_enum, default_value_t, requires = "object", help_heading = "Instead of a scenario")]
     pub keys: KeysArg,
 
+    /// With --object: what maps and variables begin with, as TOML: [maps.NAME] with keys and values, [globals]
+    #[arg(long, value_name = "FILE", requires = "object", help_heading = "Instead of a scenario")]
+    pub maps: Option<PathBuf>,
+
     /// What runs the programs of objects: jit, interpreter or reference, where this build has them [default: the
     /// fastest]
     #[arg(long, value_name = "ENGINE", help_heading = "Objects")]

@@ -118,11 +118,13 @@ impl Done {
             (none, hits) => *none = hits.or(none.take()),
         }
         let first_capture = results.totals.captures.len();
-        results.faults.add_run(&objects.faults(), |frame| {
+        let place = |frame: u64| {
             let within = self.firsts.partition_point(|first| first.0 <= frame).saturating_sub(1);
             let before = self.firsts.get(within).map_or(0, |first| first.0);
             (first_capture + within, frame - before + 1)
-        });
+        };
+        results.faults.add_run(&objects.faults(), place);
+        results.tell(&objects.tellings(), place);
         results.changes_failed.extend(changes_failed.iter().map(|failed| (failed.index, failed.errno)));
         results.changes_left = results.changes_left.max(changes_left);
         for ((_, port), &received) in world.plan.ports().zip(&self.received) {

@@ -16,7 +16,7 @@ use crate::output::annotated::Annotated;
 use crate::output::columns::counted;
 use crate::output::events::Events;
 use crate::output::results::{Part, Results};
-use crate::output::{json, ports, stdout, table};
+use crate::output::{json, ports, stdout, table, told};
 
 /// Runs the command.
 pub(super) fn run(args: &ReplayArgs) -> Result<Exit, Failure> {
@@ -42,6 +42,9 @@ pub(super) fn run(args: &ReplayArgs) -> Result<Exit, Failure> {
     streams.events.map_or(Ok(()), Events::finish)?;
     streams.annotated.map_or(Ok(()), Annotated::finish)?;
     write_coverage(args, &world, &results)?;
+    if let Some(file) = &args.program_events {
+        told::write(file, &results)?;
+    }
     results.ports = ports::rows(&world.plan, &results.totals);
     print(args, &world, &results)?;
     Ok(results.exit())
@@ -49,7 +52,14 @@ pub(super) fn run(args: &ReplayArgs) -> Result<Exit, Failure> {
 
 /// What is to be noted while programs of objects run.
 fn prepare_objects(args: &ReplayArgs, world: &World) -> Result<(), Failure> {
-    let wanted = [(args.coverage.is_some(), "--coverage"), (args.stop_on_fault, "--stop-on-fault")];
+    let wanted = [
+        (args.coverage.is_some(), "--coverage"),
+        (args.stop_on_fault, "--stop-on-fault"),
+        (args.program_events.is_some(), "--program-events"),
+    ];
+    if let (true, Some(objects)) = (args.program_events.is_some(), &world.objects) {
+        objects.keep_tellings();
+    }
     match (&world.objects, wanted.into_iter().find(|(is, _)| *is)) {
         (None, Some((_, flag))) => Err(Failure::usage(
             format!("`{flag}` is about programs of objects, and none runs here"),

@@ -14,7 +14,7 @@ use crate::cli::{KeysArg, TimingArg, TruncatedArg, WorldArgs};
 use crate::exit::Failure;
 use crate::object::{self, Keys, ObjectError, OnPorts, Ready};
 use crate::output::columns::counted;
-use crate::scenario::{self, CommonCase, Parsed, ReplaySection, Source};
+use crate::scenario::{self, CommonCase, Contents, Parsed, ReplaySection, Source};
 
 /// Everything that a run needs.
 pub(super) struct World {
@@ -115,6 +115,7 @@ fn again(args: &WorldArgs) -> Vec<String> {
         value(args.objects.object.as_deref(), "object"),
         value(args.objects.program.as_deref(), "prog"),
         (args.objects.keys == KeysArg::Ifindex).then(|| "--keys ifindex".to_owned()),
+        value(args.objects.maps.as_ref().map(|file| file.display().to_string()).as_deref(), "maps"),
         value(args.objects.engine.map(|engine| engine.to_string()).as_deref(), "engine"),
         value(args.objects.btf.as_ref().map(|file| file.display().to_string()).as_deref(), "btf"),
         (!ingress.is_empty()).then(|| ingress.join(" ")),
@@ -372,13 +373,23 @@ fn from_object(args: &WorldArgs, spec: &str) -> Result<Loaded, Failure> {
         KeysArg::Index => Keys::Index,
         KeysArg::Ifindex => Keys::IfIndex,
     };
-    let case = OnPorts { ports, program: args.objects.program.clone(), keys };
+    let contents = args.objects.maps.as_deref().map(contents).transpose()?;
+    let case = OnPorts { ports, program: args.objects.program.clone(), keys, contents };
     let Ready { scenario, code, template, notes } =
         object::on_ports(&source, &case, &object_options(args)?).map_err(refused)?;
     let ports = counted(u64::from(ports), "ideal port", "ideal ports");
     let name = format!("{} on {ports}", source.name);
     let plain = Loaded::plain(scenario, ReplaySection::default(), name);
     Ok(Loaded { code, objects: Some(template), notes, ..plain })
+}
+
+/// The file of `--maps`.
+fn contents(path: &Path) -> Result<Contents, Failure> {
+    let name = path.display().to_string();
+    let source = Source::read(path).map_err(|error| {
+        Failure::usage(format!("{name}: cannot read contents of maps: {error}"), "name a TOML file")
+    })?;
+    Contents::read(&source).map_err(Failure::Scenario)
 }
 
 /// How objects are loaded and run.

@@ -30,7 +30,10 @@ impl Code {
 
 impl XdpProgram for Code {
     fn run(&mut self, ctx: &mut Ctx<'_>, frame: &mut FrameMut<'_>) -> XdpAction {
-        lock(&self.stage).run(self.program, ctx, frame)
+        let stage: &mut Stage = &mut lock(&self.stage);
+        let act = stage.run(self.program, ctx, frame);
+        stage.end_poll(ctx.frame_number(frame));
+        act
     }
 
     /// One lock and one look at what is wanted for all frames of a poll.
@@ -40,6 +43,9 @@ impl XdpProgram for Code {
             ctx.begin();
             let act = stage.run(self.program, ctx, &mut poll.frame(i));
             out.verdict(i, act, ctx);
+        }
+        if let Some(last) = poll.len().checked_sub(1) {
+            stage.end_poll(ctx.frame_number(&poll.frame(last)));
         }
     }
 

@@ -2,10 +2,13 @@
 
 use serde_json::Value;
 use xdpsim_core::Errno;
+use xdpsim_vm::load::Object;
 use xdpsim_vm::machine::MapName;
 use xdpsim_vm::maps::Kind;
 use xdpsim_vm::natural;
 use xdpsim_vm::{Machine, MapIdx};
+
+use crate::scenario::{Element, Problem, Written};
 
 /// Which part of an element is wrong, and how.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,17 +21,52 @@ pub enum Wrong {
     Value(String),
 }
 
+impl Wrong {
+    /// The problem with an element, at its place in the file.
+    pub(super) fn of(self, element: &Element) -> Problem {
+        let value = &element.value.span;
+        let (what, span) = match self {
+            Self::Map(what) => (what, &element.map.span),
+            Self::Key(what) => (what, element.key.as_ref().map_or(value, |key| &key.span)),
+            Self::Value(what) => (what, value),
+        };
+        Problem::error(format!("map `{}`: {what}", element.map.value), span.clone(), "here")
+    }
+}
+
+/// A variable and its value.
+pub(super) type Variable = (Written<String>, Written<Value>);
+
+/// The problem with a variable.
+pub(super) fn wrong_global((name, value): &Variable, wrong: Wrong) -> Problem {
+    let (what, span) = match wrong {
+        Wrong::Map(what) | Wrong::Key(what) => (what, &name.span),
+        Wrong::Value(what) => (what, &value.span),
+    };
+    Problem::error(format!("variable `{}`: {what}", name.value), span.clone(), "this variable")
+}
+
+/// Sets a variable of an object.
+pub(super) fn set_global(object: &mut Object, name: &str, value: &Value) -> Result<(), Wrong> {
+    let known = object.globals.iter().find(|global| global.name == name);
+    let bytes = match known {
+        None => Vec::new(),
+        Some(global) => natural::encode(&object.btf, global.ty, global.size as usize, value)
+            .map_err(|error| Wrong::Value(error.to_string()))?,
+    };
+    object.set_global(name, &bytes).map_err(|error| Wrong::Key(error.to_string()))
+}
+
 /// Writes an element.
-pub(super) fn write(
-    machine: &mut Machine,
-    map: &str,
-    key: Option<&Value>,
-    value: &Value,
-) -> Result<(), Wrong> {
+pub(super) fn write(machine: &mut Machine, element: &Element) -> Result<(), Wrong> {
+    let (map, value) = (element.map.value.as_str(), &element.value.value);
+    let place = Value::from(element.place);
+    let key = element.key.as_ref().map(|key| &key.value);
     let at = machine.map(map).map_err(|error| Wrong::Map(error.to_string()))?;
     let name = known(machine, at)?;
-    let key = encode_key(machine, &name, key)?;
     let kind = Kind::from_number(name.spec.map_type);
+    let by_place = key.is_none() && kind.is_some_and(is_array);
+    let key = encode_key(machine, &name, if by_place { Some(&place) } else { key })?;
     let refused = |errno: Errno| Wrong::Value(format!("the kernel answers {errno}"));
     match kind {
         Some(Kind::Devmap | Kind::DevmapHash) => {
@@ -50,6 +88,14 @@ pub(super) fn write(
         }
     }
     Ok(())
+}
+
+/// Are its keys the places in a list?
+fn is_array(kind: Kind) -> bool {
+    matches!(
+        kind,
+        Kind::Array | Kind::PercpuArray | Kind::ProgArray | Kind::ArrayOfMaps | Kind::Cpumap | Kind::Xskmap
+    )
 }
 
 fn named<'a>(value: &'a Value, expected: &str) -> Result<&'a str, Wrong> {

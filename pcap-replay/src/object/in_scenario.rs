@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use xdpsim_core::scenario::{MapSpec, ProgramKind, ProgramSpec};
 use xdpsim_core::{AttachType, MapId};
 use xdpsim_vm::load::{Attach, Object, Program};
-use xdpsim_vm::{Machine, ProgIdx, natural};
+use xdpsim_vm::{Machine, ProgIdx};
 
 use super::code::Code;
 use super::contents::{self, Wrong};
@@ -95,20 +95,11 @@ impl Work {
     }
 
     fn set_globals(&mut self, at: usize, one: &ObjectUse) {
-        for (name, value) in &one.globals {
-            let object = &mut self.objects[at].1;
-            let global = object.globals.iter().find(|global| global.name == name.value);
-            let set = match global {
-                None => object.set_global(&name.value, &[]).map_err(|error| (error.to_string(), &name.span)),
-                Some(global) => natural::encode(&object.btf, global.ty, global.size as usize, &value.value)
-                    .map_err(|error| (error.to_string(), &value.span))
-                    .and_then(|bytes| {
-                        let set = object.set_global(&name.value, &bytes);
-                        set.map_err(|error| (error.to_string(), &name.span))
-                    }),
-            };
-            if let Err((what, span)) = set {
-                self.problem(format!("variable `{}`: {what}", name.value), span, "this variable");
+        for global in &one.globals {
+            if let Err(wrong) =
+                contents::set_global(&mut self.objects[at].1, &global.0.value, &global.1.value)
+            {
+                self.problems.push(contents::wrong_global(global, wrong));
             }
         }
     }
@@ -219,16 +210,10 @@ impl Work {
     }
 
     fn fill(&mut self, machine: &mut Machine, elements: &[Element]) {
-        for Element { map, key, value } in elements {
-            let written =
-                contents::write(machine, &map.value, key.as_ref().map(|key| &key.value), &value.value);
-            let (what, span) = match written {
-                Ok(()) => continue,
-                Err(Wrong::Map(what)) => (what, &map.span),
-                Err(Wrong::Key(what)) => (what, key.as_ref().map_or(&value.span, |key| &key.span)),
-                Err(Wrong::Value(what)) => (what, &value.span),
-            };
-            self.problem(format!("map `{}`: {what}", map.value), span, "here");
+        for element in elements {
+            if let Err(wrong) = contents::write(machine, element) {
+                self.problems.push(wrong.of(element));
+            }
         }
     }
 }

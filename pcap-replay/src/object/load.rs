@@ -63,6 +63,9 @@ pub enum ObjectError {
     /// The scenario around it cannot be built.
     #[error("{0}")]
     Scenario(#[from] BuildError),
+    /// What maps are to begin with is wrong.
+    #[error("{0}")]
+    Contents(crate::scenario::Problems),
     /// Numbers that make no ports.
     #[error("{0}")]
     Ports(#[from] crate::scenario::FlagsError),
@@ -75,7 +78,7 @@ impl ObjectError {
         match self {
             Self::Read { .. } => "name an object file that can be read: `--object fwd.o`".to_owned(),
             Self::TooLong { .. } => "`llvm-strip -g` removes debugging data that is not needed".to_owned(),
-            Self::Load(_) | Self::Build(_) | Self::Scenario(_) | Self::Ports(_) => {
+            Self::Load(_) | Self::Build(_) | Self::Scenario(_) | Self::Ports(_) | Self::Contents(_) => {
                 "objects are what `clang -O2 -g -target bpf -c fwd.bpf.c -o fwd.o` makes".to_owned()
             }
             Self::Program { help, .. } => help.clone(),

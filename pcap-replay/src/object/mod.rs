@@ -32,6 +32,7 @@ mod machine;
 mod on_ports;
 mod stage;
 mod surroundings;
+mod told;
 mod trace;
 
 pub use code::Code;
@@ -42,4 +43,5 @@ pub use load::{ObjectError, Options, Source};
 pub use machine::Programs;
 pub use on_ports::{Keys, OnPorts, Ready, on_ports};
 pub use stage::{Aftermath, FirstFault, Stage, Template};
+pub use told::{Tellings, Told};
 pub use trace::{TracedLine, TracedRun};

@@ -3,14 +3,17 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use xdpsim_core::{Ctx, Domain, FrameMut, FrameNo, KernelVersion, MapId, Sink, XdpAction};
+use xdpsim_vm::machine::MapName;
 use xdpsim_vm::machine::coverage::{Coverage, Hits};
+use xdpsim_vm::maps::Kind;
 use xdpsim_vm::memory::ContextFields;
-use xdpsim_vm::{self as vm, Machine, ProgIdx};
+use xdpsim_vm::{self as vm, Machine, MapIdx, ProgIdx};
 
 use super::code::Code;
 use super::contents::{self, Differs};
 use super::faults::Faults;
 use super::surroundings::Surroundings;
+use super::told::{Tellings, Told};
 use super::trace::{Path, Trace, TracedRun};
 
 /// A machine and what its programs redirect to. Copied for each domain as it is before the run.
@@ -27,6 +30,11 @@ pub struct Stage {
     kernel: KernelVersion,
     stop: Option<Arc<FirstFault>>,
     trace: Option<Trace>,
+    told: Tellings,
+    /// Names of all maps.
+    names: Arc<[String]>,
+    /// Those that are ring buffers.
+    rings: Arc<[MapIdx]>,
 }
 
 /// The first fault of a run that is to stop there; all copies of a stage share it.
@@ -54,7 +62,12 @@ const ROOM_MAX: u32 = 1023;
 impl Stage {
     pub(super) fn new(machine: Machine, targets: Vec<Option<MapId>>) -> Self {
         let (faults, targets, kernel) = (Faults::default(), targets.into(), KernelVersion::V6_12);
-        Self { machine, faults, hits: None, targets, kernel, stop: None, trace: None }
+        let (names, told) =
+            (machine.map_names().map(|(_, map)| map.name.clone()).collect(), Tellings::default());
+        let is_ring = |map: &MapName| Kind::from_number(map.spec.map_type) == Some(Kind::Ringbuf);
+        let rings = machine.map_names().filter(|(_, map)| is_ring(map)).map(|(at, _)| at).collect();
+        let (hits, stop, trace) = (None, None, None);
+        Self { machine, faults, hits, targets, kernel, stop, trace, told, names, rings }
     }
 
     /// Runs a program on a frame; what it wrote is written to the frame. A fault is XDP_ABORTED.
@@ -66,7 +79,14 @@ impl Stage {
             rx_queue_index: ctx.rx_queue_index.0.into(),
             egress_ifindex: ctx.egress_ifindex.map_or(0, |ifindex| ifindex.0),
         };
-        let mut world = Surroundings { ctx, targets: &self.targets, kernel: self.kernel };
+        let mut world = Surroundings {
+            frame: ctx.frame_number(frame),
+            ctx,
+            targets: &self.targets,
+            kernel: self.kernel,
+            names: &self.names,
+            told: &mut self.told,
+        };
         let verdict = if self.hits.is_none() && self.trace.is_none() {
             self.machine.run(program, fields, &mut world)
         } else {
@@ -92,9 +112,17 @@ impl Stage {
         frame: &mut FrameMut<'_>,
     ) -> XdpAction {
         let mut path = Path::default();
-        let mut world = Surroundings { ctx, targets: &self.targets, kernel: self.kernel };
+        let number = ctx.frame_number(frame);
+        let mut world = Surroundings {
+            frame: number,
+            ctx,
+            targets: &self.targets,
+            kernel: self.kernel,
+            names: &self.names,
+            told: &mut self.told,
+        };
         let hits = &mut self.hits;
-        let traced = self.trace.as_ref().is_some_and(|trace| trace.frame == world.ctx.frame_number(frame));
+        let traced = self.trace.as_ref().is_some_and(|trace| trace.frame == number);
         let verdict = self.machine.run_observed(program, fields, &mut world, |program, slot| {
             if let Some(hits) = hits {
                 hits.count(program, slot);
@@ -124,6 +152,23 @@ impl Stage {
             self.put_back(frame);
         }
         action
+    }
+
+    /// After a poll: whoever reads ring buffers has read them.
+    #[inline]
+    pub(super) fn end_poll(&mut self, last: FrameNo) {
+        if !self.rings.is_empty() {
+            self.empty_rings(last);
+        }
+    }
+
+    fn empty_rings(&mut self, last: FrameNo) {
+        let Self { machine, told, names, rings, .. } = self;
+        for &ring in rings.iter() {
+            let name = || names[ring.0 as usize].clone();
+            // Other kinds would refuse: these are rings.
+            _ = machine.take_records(ring, |record| told.tell(record, || Told::ring(last, name(), record)));
+        }
     }
 
     #[inline]
@@ -172,6 +217,11 @@ impl Template {
     /// The kernel whose helpers answer.
     pub fn set_kernel(&self, kernel: KernelVersion) {
         lock(&self.0).kernel = kernel;
+    }
+
+    /// Keeps what programs tell user space.
+    pub fn keep_tellings(&self) {
+        lock(&self.0).told.wanted = true;
     }
 
     /// Counts how often each instruction runs. Programs run slower then.
@@ -242,6 +292,14 @@ impl Aftermath {
     pub fn traced(&self) -> Vec<TracedRun> {
         let mut all = Vec::new();
         self.each(|stage| all.extend(stage.trace.iter().flat_map(|trace| trace.runs.clone())));
+        all
+    }
+
+    /// What the programs told user space.
+    #[must_use]
+    pub fn tellings(&self) -> Tellings {
+        let mut all = Tellings::default();
+        self.each(|stage| all.add(&stage.told));
         all
     }
 

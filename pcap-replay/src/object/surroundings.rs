@@ -3,10 +3,12 @@
 //! What redirects do is the core's business (HLP-01 to HLP-17); here a map's place in the machine becomes the
 //! model's map.
 
-use xdpsim_core::{CpuId, Ctx, IfIndex, KernelVersion, MapId, MapKey};
+use xdpsim_core::{CpuId, Ctx, Errno, FrameNo, IfIndex, KernelVersion, MapId, MapKey};
 use xdpsim_vm::MapIdx;
 use xdpsim_vm::helpers::World;
 use xdpsim_vm::maps::Kind;
+
+use super::told::{Tellings, Told};
 
 /// A program's surroundings for one run.
 pub(super) struct Surroundings<'a, 'c> {
@@ -14,6 +16,11 @@ pub(super) struct Surroundings<'a, 'c> {
     /// By map: the DEVMAP of the model, if it is one.
     pub targets: &'a [Option<MapId>],
     pub kernel: KernelVersion,
+    /// The frame that the program runs on.
+    pub frame: FrameNo,
+    /// By map.
+    pub names: &'a [String],
+    pub told: &'a mut Tellings,
 }
 
 impl Surroundings<'_, '_> {
@@ -55,6 +62,18 @@ impl World for Surroundings<'_, '_> {
     fn redirect_elsewhere(&mut self, target: Option<(MapIdx, Kind, u64)>) -> u64 {
         let key = target.map_or(0, |(.., key)| key);
         self.ctx.redirect_elsewhere(target.is_some(), key, 0).0.into()
+    }
+
+    fn event(&mut self, map: MapIdx, slot: u32, data: &[u8]) -> Result<(), Errno> {
+        let (frame, names) = (self.frame, self.names);
+        let name = || names.get(map.0 as usize).cloned().unwrap_or_default();
+        self.told.tell(data, || Told::perf(frame, name(), slot, data));
+        Ok(())
+    }
+
+    fn print(&mut self, text: &[u8]) {
+        let frame = self.frame;
+        self.told.tell(text, || Told::print(frame, text));
     }
 
     fn kernel(&self) -> (u16, u16) {

@@ -252,6 +252,8 @@ impl Document {
             changes_left: self.changes_left,
             faults: FaultRows { list: self.faults, others: self.faults_elsewhere },
             hits: None,
+            told: Vec::new(),
+            told_more: 0,
             notes: self.notes,
         })
     }

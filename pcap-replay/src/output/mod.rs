@@ -15,5 +15,6 @@ pub mod results;
 pub mod stdout;
 pub mod table;
 pub mod tape;
+pub mod told;
 pub mod totals;
 pub mod vanished;

@@ -12,6 +12,7 @@ use super::faults::FaultRows;
 use super::ports::PortRow;
 use super::totals::Totals;
 use crate::exit::{Exit, Failure, Message};
+use crate::object::{Tellings, Told};
 use crate::partition::Partition;
 use xdpsim_vm::machine::coverage::Hits;
 
@@ -43,11 +44,29 @@ pub struct Results {
     pub faults: FaultRows,
     /// How often each instruction of objects ran, if that was counted.
     pub hits: Option<Hits>,
+    /// What programs of objects told user space: capture, then frame in it.
+    pub told: Vec<(usize, Told)>,
+    /// How much more there was than is kept.
+    pub told_more: u64,
     /// What was assumed about an object that came without a scenario, a line each.
     pub notes: Vec<String>,
 }
 
+/// What programs told that is kept of all captures together; the rest is only counted.
+const TOLD_MAX: usize = 1 << 20;
+
 impl Results {
+    /// Adds what programs of a run told; `place` says of which capture a frame is, and its number there from 1.
+    pub fn tell(&mut self, told: &Tellings, place: impl Fn(u64) -> (usize, u64)) {
+        let (kept, count) = told.kept();
+        let room = TOLD_MAX.saturating_sub(self.told.len()).min(kept.len());
+        self.told_more += count - room as u64;
+        self.told.extend(kept[..room].iter().map(|told| {
+            let (capture, frame) = place(told.frame - 1);
+            (capture, Told { frame, ..told.clone() })
+        }));
+    }
+
     /// What went wrong, in the order of the captures.
     #[must_use]
     pub fn errors(&self) -> Vec<Message> {

@@ -45,7 +45,7 @@ pub use check::{CheckOutcome, check, check_source};
 pub use diag::{Colour, Finding, PROBLEMS_MAX, Problem, Problems, Severity};
 pub use expect::{Counter, Expectation, Expected, FatePattern, Frames, Key, Total};
 pub use flags::{CommonCase, FlagsError, from_flags};
-pub use objects::{Element, ObjectUse, Written};
+pub use objects::{Contents, Element, ObjectUse, Written};
 pub use parse::{MapSpans, Parsed, Spans, parse};
 pub use replay::{ReplaySection, Timing, Truncated};
 pub use source::{FILE_BYTES_MAX, Position, Source, Span};

@@ -7,11 +7,11 @@ use serde_json::{Number, Value};
 use toml::de::{DeTable, DeValue};
 use xdpsim_core::scenario::ProgramKind;
 
-use super::diag::{Problem, Sink};
+use super::diag::{Problem, Problems, Sink};
 use super::fields::{self, Fields, Item, clip};
 use super::limits;
 use super::parse::Cx;
-use super::source::Span;
+use super::source::{Source, Span};
 
 /// A value in a scenario, and where it stands.
 #[derive(Clone, Debug, PartialEq)]
@@ -40,8 +40,10 @@ pub struct ObjectUse {
 pub struct Element {
     /// The map.
     pub map: Written<String>,
-    /// The key; none for queues and stacks.
+    /// The key; none for queues and stacks, and in lists of values alone.
     pub key: Option<Written<Value>>,
+    /// Its place in a list, from 0: the key of an array's element.
+    pub place: usize,
     /// The value.
     pub value: Written<Value>,
 }
@@ -99,7 +101,10 @@ pub(super) fn contents<'a>(sink: &mut Sink, parent: &mut Fields<'a>, key: &'stat
         let map = Written { value: name.get_ref().to_string(), span: name.span() };
         match item.get_ref() {
             DeValue::Table(table) => by_key(sink, &map, table, &mut all),
-            DeValue::Array(items) => items.iter().for_each(|item| all.extend(element(sink, &map, item))),
+            DeValue::Array(items) => {
+                let numbered = items.iter().enumerate();
+                all.extend(numbered.filter_map(|(place, item)| element(sink, &map, (place, item))));
+            }
             other => {
                 let what = format!("`{key}.{}`", clip(&map.value));
                 let wanted = "a table of keys and values, or a list of { key = …, value = … }";
@@ -117,17 +122,61 @@ fn by_key(sink: &mut Sink, map: &Written<String>, table: &DeTable<'_>, all: &mut
     for (key, item) in table {
         let key = Written { value: Value::String(key.get_ref().to_string()), span: key.span() };
         let element = value(sink, item);
-        all.extend(element.map(|value| Element { map: map.clone(), key: Some(key), value }));
+        all.extend(element.map(|value| Element { map: map.clone(), key: Some(key), place: 0, value }));
     }
 }
 
-fn element(sink: &mut Sink, map: &Written<String>, item: Item<'_>) -> Option<Element> {
+/// `{ key = …, value = … }`, or a value alone.
+fn element(sink: &mut Sink, map: &Written<String>, (place, item): (usize, Item<'_>)) -> Option<Element> {
+    let map = map.clone();
+    let named = item.get_ref().as_table().is_some_and(|table| table.contains_key("value"));
+    if !named {
+        return value(sink, item).map(|value| Element { map, key: None, place, value });
+    }
     let mut fields = fields::table(sink, item, &format!("an element of `{}`", clip(&map.value)), "a table")?;
-    fields.need(sink, "value", "write `{ key = …, value = … }`");
     let key = fields.item("key").and_then(|item| value(sink, item));
     let found = fields.item("value").and_then(|item| value(sink, item));
     fields.finish(sink);
-    Some(Element { map: map.clone(), key, value: found? })
+    Some(Element { map, key, place, value: found? })
+}
+
+/// Contents of maps and variables outside of a scenario: the file of `--maps`.
+#[derive(Clone, Debug)]
+pub struct Contents {
+    /// `[globals]`.
+    pub globals: Vec<(Written<String>, Written<Value>)>,
+    /// `[maps]`.
+    pub elements: Vec<Element>,
+    /// The text.
+    pub source: Source,
+}
+
+impl Contents {
+    /// Reads the file.
+    ///
+    /// # Errors
+    /// All problems at once.
+    pub fn read(source: &Source) -> Result<Self, Problems> {
+        let mut sink = Sink::default();
+        let (document, syntax) = DeTable::parse_recoverable(source.text());
+        if let Some((span, message)) = source.defect() {
+            sink.error(|| Problem::error(message, span, "here"));
+        }
+        for error in &syntax {
+            let span = error.span().unwrap_or(0..0);
+            sink.error(|| Problem::error(format!("this is not TOML: {}", error.message()), span, "here"));
+        }
+        let mut top = Fields::new("the contents", document.get_ref(), 0..0);
+        let globals = globals(&mut sink, &mut top);
+        let elements = contents(&mut sink, &mut top, "maps");
+        if !sink.failed() {
+            top.finish(&mut sink);
+        }
+        if sink.failed() {
+            return Err(sink.finish(source.clone()));
+        }
+        Ok(Self { globals, elements, source: source.clone() })
+    }
 }
 
 /// Any value; dates mean nothing to a program.
