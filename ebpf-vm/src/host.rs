@@ -10,7 +10,7 @@ use std::fmt;
 use crate::fault::HelperFault;
 use crate::helpers::names;
 use crate::load::MISSING_KFUNC;
-use crate::memory::Memory;
+use crate::memory::{MapIdx, Memory};
 
 /// A helper's number (`enum bpf_func_id`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -92,6 +92,20 @@ pub trait Host {
     /// What ends the run: the helper is unknown, or an argument is not what it takes. A helper that fails
     /// as the kernel's does *returns* its negative errno.
     fn call(&mut self, call: &HelperCall, memory: &mut Memory) -> Result<Outcome, HelperFault>;
+
+    /// `bpf_map_lookup_elem()` in a map that is named in the program: what [`Host::call`] answers, or its fault. A short
+    /// cut for engines, which a host need not have: none means that the long way is to be taken, and that nothing
+    /// has happened yet.
+    fn lookup(&mut self, map: MapIdx, key: u64, memory: &Memory) -> Option<Result<u64, HelperFault>> {
+        _ = (map, key, memory);
+        None
+    }
+
+    /// The same for `bpf_redirect_map()`.
+    fn redirect_map(&mut self, map: MapIdx, key: u64, flags: u64) -> Option<u64> {
+        _ = (map, key, flags);
+        None
+    }
 
     /// A callback of `call` has returned `r0`; `state` is the [`Callback::state`] that it was given.
     /// Only hosts that return [`Outcome::Callback`] are asked.

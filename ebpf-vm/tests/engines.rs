@@ -108,6 +108,7 @@ fn frame(random: &mut Random) -> Vec<u8> {
 struct Shown {
     verdict: Result<u32, Box<Fault>>,
     bounds: (u32, u32, u32),
+    /// With the room around it, where nobody may write.
     packet: Vec<u8>,
     dirty: bool,
     slabs: Vec<Vec<u8>>,
@@ -125,7 +126,7 @@ fn run(machine: &mut Machine, program: ProgIdx, frame: &[u8], mut random: Random
     Shown {
         verdict,
         bounds: memory.packet().bounds(),
-        packet: memory.packet().output().to_vec(),
+        packet: memory.packet().buffer().to_vec(),
         dirty: memory.packet().is_dirty(),
         slabs: (0..memory.maps()).map(|map| memory.slab(MapIdx(map)).all().to_vec()).collect(),
         asked: world.asked,

@@ -180,6 +180,32 @@ fn length(arg: u64, number: u8) -> Result<u32, HelperFault> {
 }
 
 impl<W: World> Host for Helpers<'_, W> {
+    #[inline]
+    fn lookup(&mut self, map: MapIdx, key: u64, memory: &Memory) -> Option<Result<u64, HelperFault>> {
+        if self.lock.is_some() {
+            return None;
+        }
+        let cpu = self.world.cpu();
+        let own =
+            self.maps.own(map).filter(|own| !matches!(own.kind(), Kind::ArrayOfMaps | Kind::HashOfMaps))?;
+        let key = match memory.bytes(key, own.spec().key_size) {
+            Ok(key) => key,
+            Err(denied) => return Some(Err(denied.into())),
+        };
+        let slot = own.lookup(key, crate::maps::Caller::Program(cpu));
+        Some(Ok(slot.map_or(0, |slot| crate::memory::slab_address(map, memory.slab(map).offset(slot)))))
+    }
+
+    #[inline]
+    fn redirect_map(&mut self, map: MapIdx, key: u64, flags: u64) -> Option<u64> {
+        match self.maps.get(map) {
+            Some(Entry::Outside(..)) if self.lock.is_none() => Some(self.world.redirect_map(map, key, flags)),
+            _ => None,
+        }
+    }
+
+    // Engines that know the number when they are compiled have only its part here.
+    #[inline]
     fn call(&mut self, call: &HelperCall, memory: &mut Memory) -> Result<Outcome, HelperFault> {
         let [a, b, c, d, _] = call.args;
         self.callable(call.id)?;

@@ -69,11 +69,13 @@ impl MapSet {
 
     /// A map.
     #[must_use]
+    #[inline]
     pub fn get(&self, map: MapIdx) -> Option<&Entry> {
         self.entries.get(map.0 as usize)
     }
 
     /// A map that is kept here.
+    #[inline]
     pub fn own(&mut self, map: MapIdx) -> Option<&mut Map> {
         match self.entries.get_mut(map.0 as usize)? {
             Entry::Own(map) => Some(map),

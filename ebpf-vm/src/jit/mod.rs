@@ -155,6 +155,7 @@ impl Jit {
     ///
     /// # Panics
     /// If there is no such program.
+    #[inline]
     pub fn run<H: Host>(
         &self,
         entry: ProgIdx,
@@ -202,6 +203,7 @@ fn map(op: &Op) -> Option<u32> {
 
 impl Programs {
     /// A program begins: its code. None if the interpreter must run it, and then nothing has happened.
+    #[inline(always)]
     fn begin(&self, vm: &mut Vm, memory: &mut Memory, tail_call: bool) -> Option<Entry> {
         let start = self.starts.get(vm.prog.0 as usize)?.as_ref()?;
         let left = vm.left.checked_sub(start.length.into())?;
@@ -210,10 +212,10 @@ impl Programs {
         }
         if tail_call {
             memory.stack.pop();
+            memory.stack.enter(true, !start.exact, start.deepest);
         } else {
-            memory.stack.clear();
+            memory.stack.begin(!start.exact, start.deepest);
         }
-        memory.stack.enter(true, !start.exact, start.deepest);
         vm.find(memory);
         vm.left = left;
         vm.status = GO_ON;

@@ -71,7 +71,7 @@ fn the_budget_ends_at_the_same_place() {
     assert!(matches!(fault.kind, FaultKind::Budget { .. }), "{fault}");
 }
 
-/// A value may be accessed up to its end, and what is behind it if that is another one.
+/// A value may be accessed up to its end; what is behind it belongs to none, and then comes another one.
 #[test]
 fn a_value_ends_where_it_ends() {
     let at = |off, size: u8| {
@@ -79,8 +79,9 @@ fn a_value_ends_where_it_ends() {
     };
     assert_eq!(run(&at(4, 0), &NoHelpers), Ok(0));
     assert!(run(&at(5, 0), &NoHelpers).is_err());
-    assert_eq!(run(&at(8, 0x10), &NoHelpers), Ok(0));
-    assert!(run(&at(16, 0x10), &NoHelpers).is_err());
+    assert!(run(&at(8, 0x10), &NoHelpers).is_err());
+    assert_eq!(run(&at(16, 0x10), &NoHelpers), Ok(0));
+    assert!(run(&at(32, 0x10), &NoHelpers).is_err());
     assert!(run(&at(-1, 0x10), &NoHelpers).is_err());
 }
 

@@ -11,7 +11,7 @@ use crate::host::{HelperCall, HelperId, Host, Outcome};
 use crate::insn::Size;
 use crate::interp::resume::Suspended;
 use crate::interp::{MAX_CALL_FRAMES, MAX_TAIL_CALLS};
-use crate::memory::{MapIdx, Memory, slab_address};
+use crate::memory::{MapIdx, Memory, handle_map, slab_address};
 
 type Helper = extern "C" fn(*mut Vm, u64, u64, u64, u64, u64) -> u64;
 
@@ -37,10 +37,10 @@ pub(super) mod slot {
     pub const WAIT: i32 = 5;
     const HELPERS: i32 = 6;
 
-    /// The function for a helper.
-    pub fn helper(helper: crate::host::HelperId) -> i32 {
+    /// The function for a helper, and whether that has to be told which.
+    pub fn helper(helper: crate::host::HelperId) -> (i32, bool) {
         let known = super::DIRECT.iter().position(|known| *known == helper.0);
-        HELPERS + known.unwrap_or(super::DIRECT.len()) as i32
+        (HELPERS + known.unwrap_or(super::DIRECT.len()) as i32, known.is_none())
     }
 }
 
@@ -71,10 +71,10 @@ impl<H: Host> TableFor<H> {
         touch,
         wait,
         helpers: [
-            helper::<H, { DIRECT[0] }>,
+            lookup::<H>,
             helper::<H, { DIRECT[1] }>,
             helper::<H, { DIRECT[2] }>,
-            helper::<H, { DIRECT[3] }>,
+            redirect_map::<H>,
             helper::<H, { DIRECT[4] }>,
             helper::<H, { DIRECT[5] }>,
             helper::<H, { DIRECT[6] }>,
@@ -163,6 +163,48 @@ extern "C" fn wait(vm: *mut Vm, pc: u64, loops: u64, r6: u64, r7: u64, r8: u64, 
     vm.waiting.push(Suspended { pc: pc as u32, loops: loops as u32, kept: [r6, r7, r8, r9] });
 }
 
+/// A lookup. The host gets memory only to read it, so nothing that the code knows can have changed.
+extern "C" fn lookup<H: Host>(vm: *mut Vm, r1: u64, r2: u64, r3: u64, r4: u64, r5: u64) -> u64 {
+    const ID: u32 = id::MAP_LOOKUP_ELEM.0;
+    // SAFETY: generated code passes what it got; the table that led here was made for this type of host.
+    let (run, memory, host) = unsafe {
+        let (run, memory) = parts(vm);
+        let host = &mut *run.host.cast::<H>();
+        (run, &*memory, host)
+    };
+    let Some(map) = handle_map(r1) else { return helper::<H, ID>(vm, r1, r2, r3, r4, r5) };
+    let answer = match catch_unwind(AssertUnwindSafe(|| host.lookup(map, r2, memory))) {
+        Ok(None) => return helper::<H, ID>(vm, r1, r2, r3, r4, r5),
+        Ok(Some(Ok(r0))) if is_value(memory, r1, r0) => return r0,
+        Ok(Some(answer)) => Answer::Outcome(answer.map(Outcome::Return)),
+        Err(panic) => Answer::Panic(panic),
+    };
+    run.answer = Some(answer);
+    run.status = LEAVE;
+    0
+}
+
+/// A redirect. The host gets no memory at all.
+extern "C" fn redirect_map<H: Host>(vm: *mut Vm, r1: u64, r2: u64, r3: u64, r4: u64, r5: u64) -> u64 {
+    const ID: u32 = id::REDIRECT_MAP.0;
+    // SAFETY: generated code passes what it got; the table that led here was made for this type of host.
+    let (run, host) = unsafe {
+        let (run, _) = parts(vm);
+        let host = &mut *run.host.cast::<H>();
+        (run, host)
+    };
+    let Some(map) = handle_map(r1) else { return helper::<H, ID>(vm, r1, r2, r3, r4, r5) };
+    match catch_unwind(AssertUnwindSafe(|| host.redirect_map(map, r2, r3))) {
+        Ok(Some(r0)) => r0,
+        Ok(None) => helper::<H, ID>(vm, r1, r2, r3, r4, r5),
+        Err(panic) => {
+            run.answer = Some(Answer::Panic(panic));
+            run.status = LEAVE;
+            0
+        }
+    }
+}
+
 /// A helper is called. What it answered is in [`Vm::status`].
 extern "C" fn helper<H: Host, const ID: u32>(
     vm: *mut Vm,
@@ -210,8 +252,9 @@ extern "C" fn helper<H: Host, const ID: u32>(
 
 /// Is this what a lookup in a map answers: null, or where a value begins? The code for a value's fields relies on
 /// it, as far as neighbouring values are concerned.
+#[inline]
 fn is_value(memory: &Memory, map: u64, r0: u64) -> bool {
-    let Some(map) = crate::memory::handle_map(map) else { return true };
+    let Some(map) = handle_map(map) else { return true };
     let Some(slab) = memory.slabs().get(map.0 as usize) else { return true };
     let at = r0.wrapping_sub(slab_address(MapIdx(map.0), 0));
     u32::try_from(at).map_or(true, |at| slab.begins(at))

@@ -105,6 +105,8 @@ pub(super) mod at {
 }
 
 impl Vm {
+    /// A run at its start, with nothing found yet.
+    #[inline(always)]
     pub fn new(
         entry: ProgIdx,
         memory: *mut Memory,
@@ -143,13 +145,13 @@ impl Vm {
         }
     }
 
-    /// Finds everything that generated code goes to by itself. `false` if maps are missing that it knows.
-    pub fn find(&mut self, memory: &mut Memory) -> bool {
+    /// Finds everything that generated code goes to by itself.
+    #[inline(always)]
+    pub fn find(&mut self, memory: &mut Memory) {
         self.context = memory.context_bytes().as_ptr();
         self.find_stack(memory);
         self.find_packet(memory);
         self.slabs = memory.slabs().as_ptr();
-        memory.slabs().len() >= self.maps
     }
 
     /// After a helper, which can have done anything to memory: finds what may have moved. `false` if
@@ -170,7 +172,7 @@ impl Vm {
             && std::ptr::eq(memory.stack.used(), self.used)
     }
 
-    #[inline]
+    #[inline(always)]
     fn find_packet(&mut self, memory: &mut Memory) {
         let (lo, window) = memory.packet_window();
         (self.packet, self.packet_lo) = (window.as_mut_ptr(), lo);
@@ -182,6 +184,7 @@ impl Vm {
     }
 
     /// The current function's stack.
+    #[inline(always)]
     pub fn find_stack(&mut self, memory: &mut Memory) {
         let (frames, stack) = memory.stack.direct();
         let end = frames * FRAME_SIZE as usize;

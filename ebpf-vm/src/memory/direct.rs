@@ -7,27 +7,32 @@ use crate::insn::Size;
 
 impl Memory {
     /// The packet's bytes that can be accessed, and the address of the first.
+    #[inline]
     pub(crate) fn packet_window(&mut self) -> (u64, &mut [u8]) {
         let lo = self.packet.data_meta();
         (lo.into(), self.packet.window())
     }
 
     /// Something was written to the packet.
+    #[inline]
     pub(crate) fn packet_written(&mut self) {
         self.packet.touch();
     }
 
     /// `struct xdp_md`.
+    #[inline]
     pub(crate) fn context_bytes(&self) -> &[u8; CONTEXT_SIZE as usize] {
         &self.context
     }
 
     /// The values of all maps.
+    #[inline]
     pub(crate) fn slabs(&self) -> &[Slab] {
         &self.slabs
     }
 
     /// Is this an address in the stack's segment?
+    #[inline]
     pub(crate) fn is_stack(addr: u64) -> bool {
         split(addr).0 == STACK
     }

@@ -61,6 +61,7 @@ pub const fn context_address() -> u64 {
 }
 
 /// Where an active function's stack ends: its R10.
+#[inline]
 pub(crate) fn stack_address(frame: usize) -> u64 {
     address(STACK, stack::bounds(frame).1)
 }
@@ -197,6 +198,7 @@ impl Memory {
     /// # Panics
     /// If there is no such map.
     #[must_use]
+    #[inline]
     pub fn slab(&self, map: MapIdx) -> &Slab {
         &self.slabs[map.0 as usize]
     }
@@ -319,6 +321,7 @@ impl Memory {
     ///
     /// # Errors
     /// The access is outside of what may be read.
+    #[inline]
     pub fn bytes(&self, addr: u64, len: u32) -> Result<&[u8], Denied> {
         self.locate(Access { addr, len, write: false })
     }
@@ -364,6 +367,7 @@ impl Memory {
     }
 
     /// The bytes of an access, as far as reading is concerned.
+    #[inline]
     fn locate(&self, access: Access) -> Result<&[u8], Denied> {
         let Access { addr, len, .. } = access;
         let (segment, offset) = split(addr);

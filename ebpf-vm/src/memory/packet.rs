@@ -109,6 +109,7 @@ impl Packet {
 
     /// What can be accessed, for who sets the mark by [`Packet::touch`].
     #[cfg(feature = "jit")]
+    #[inline]
     pub(super) fn window(&mut self) -> &mut [u8] {
         &mut self.buffer[self.meta as usize..self.end as usize]
     }

@@ -90,6 +90,7 @@ impl Slab {
 
     /// Does a slot begin at this offset from the first one?
     #[cfg(feature = "jit")]
+    #[inline]
     pub(crate) fn begins(&self, at: u32) -> bool {
         matches!(self.shape, Shape::Slots { stride } if at.is_multiple_of(stride))
     }
@@ -102,6 +103,7 @@ impl Slab {
 
     /// Where a slot begins in [`Slab::all`]: to be used with [`super::slab_address`].
     #[must_use]
+    #[inline]
     pub fn offset(&self, slot: u32) -> u32 {
         match self.shape {
             Shape::Slots { stride } => slot.wrapping_mul(stride),

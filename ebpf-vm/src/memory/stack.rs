@@ -16,6 +16,10 @@ const START: u32 = 0x800;
 /// To what the verifier rounds a function's use.
 const GRAIN: u32 = 16;
 
+/// Active functions that there is room for from the start, for who addresses stacks directly.
+#[cfg(feature = "jit")]
+const MAX_DIRECT: usize = 8;
+
 #[derive(Clone, Copy, Debug)]
 struct Frame {
     /// Bytes used, from the top.
@@ -87,11 +91,28 @@ impl Stack {
         let at = self.frames.len();
         let first = self.frames.last().filter(|_| !fresh).map_or(at, |caller| caller.first);
         self.frames.push(Frame { used: 0, first });
-        self.room(at + 1);
+        self.room(MAX_DIRECT.max(at + 1));
         if zero {
             self.wipe(at);
         }
         self.stale[at] = self.stale[at].max(uncounted);
+    }
+
+    /// The same for the first function of a run.
+    #[cfg(feature = "jit")]
+    #[inline]
+    pub(crate) fn begin(&mut self, zero: bool, uncounted: u32) {
+        match (&mut self.frames[..], &mut self.stale[..]) {
+            // As the last run has left it: nothing needs to be made.
+            ([frame], [stale, others @ ..]) if others.len() >= MAX_DIRECT - 1 && !zero => {
+                *stale = (*stale).max(frame.used).max(uncounted);
+                *frame = Frame { used: 0, first: 0 };
+            }
+            _ => {
+                self.clear();
+                self.enter(true, zero, uncounted);
+            }
+        }
     }
 
     /// Clears the bytes of an active function whose bits are set, the lowest bit of the first word being the
@@ -109,16 +130,17 @@ impl Stack {
         }
     }
 
-    /// How many functions are active, with all bytes: those of function n end at `(n + 1) * 512`. There are
-    /// as many as eight functions need.
+    /// How many functions are active, with all bytes: those of function n end at `(n + 1) * 512`. Since
+    /// [`Stack::enter`] there are as many as eight functions need, so they stay where they are.
     #[cfg(feature = "jit")]
+    #[inline]
     pub(crate) fn direct(&mut self) -> (usize, &mut [u8]) {
-        self.room(self.frames.len().max(8));
         (self.frames.len(), &mut self.bytes)
     }
 
     /// What the innermost function has used.
     #[cfg(feature = "jit")]
+    #[inline]
     pub(crate) fn used(&mut self) -> *mut u32 {
         self.frames.last_mut().map_or(std::ptr::null_mut(), |frame| &raw mut frame.used)
     }

@@ -30,10 +30,13 @@ impl Emitter<'_, '_> {
 
     pub(super) fn helper(&mut self, id: HelperId) {
         self.vm_store_u32(self.pc, at::PC);
-        self.vm_store_u32(id.0, at::HELPER);
+        let (which, is_told) = slot::helper(id);
+        if is_told {
+            self.vm_store_u32(id.0, at::HELPER);
+        }
         let [before, r1, r2, r3, r4, r5] = [0, 1, 2, 3, 4, 5].map(|reg| self.builder.use_var(self.regs[reg]));
         let args = [self.vm, r1, r2, r3, r4, r5];
-        let answer = self.call_table(self.sigs.helper, slot::helper(id), &args);
+        let answer = self.call_table(self.sigs.helper, which, &args);
         let status = self.vm_load(types::I32, at::STATUS);
         let [rare, stays, leaves, on] = [(); 4].map(|()| self.builder.create_block());
         let r0 = self.builder.append_block_param(on, types::I64);
