@@ -41,6 +41,8 @@ pub mod load;
 pub mod machine;
 pub mod maps;
 pub mod memory;
+#[cfg(feature = "mutations")]
+pub mod mutations;
 pub mod natural;
 pub mod op;
 pub mod program;

@@ -84,6 +84,9 @@ fn clippy(root: &Path) -> Outcome {
     must_succeed(cargo(root, &arguments)).into()
 }
 
+/// For how long changed programs are compared on all engines.
+const MUTANT_SECONDS: &str = "XDPSIM_MUTANT_SECONDS";
+
 /// All tests of the workspace in one build: taken apart, packages would be built twice, with other features. Those
 /// that need a kernel and root write what they skip for want of one into a list.
 fn tests(root: &Path, target: &Path) -> Outcome {
@@ -98,6 +101,7 @@ fn tests(root: &Path, target: &Path) -> Outcome {
     let mut tests = cargo(root, &["test", "--workspace", "--locked", "--no-fail-fast"]);
     // A snapshot that differs is a failure, not a new file beside the old one.
     tests.env("INSTA_UPDATE", "no").env("XDPSIM_SKIPPED", &list).env("XDPSIM_COMPARED", &counts);
+    tests.env(MUTANT_SECONDS, env::var_os(MUTANT_SECONDS).unwrap_or_else(|| "60".into()));
     if let Err(failure) = must_succeed(tests) {
         return Outcome::Failed(failure.to_string());
     }

@@ -72,10 +72,13 @@ impl<W: World> Helpers<'_, W> {
         key: u64,
         cpu: CpuId,
     ) -> Result<u64, HelperFault> {
-        if let Some(found) = self.lookup_target(memory, map, key)? {
-            return Ok(found);
-        }
-        let (at, map) = self.own(map)?;
+        let at = map_argument(map, 1)?;
+        let Some(map) = self.maps.own(at) else {
+            return match self.lookup_target(memory, map, key)? {
+                Some(found) => Ok(found),
+                None => self.own(map).map(|_| 0),
+            };
+        };
         let key = memory.bytes(key, map.spec().key_size)?;
         if matches!(map.kind(), Kind::ArrayOfMaps | Kind::HashOfMaps) {
             return Ok(map.reference(key).map_or(0, |inner| handle_address(MapIdx(inner))));

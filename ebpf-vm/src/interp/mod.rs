@@ -170,6 +170,13 @@ impl State<'_> {
         }
     }
 
+    /// The call that the current instruction makes.
+    #[inline]
+    fn call(&self, id: HelperId) -> HelperCall {
+        let [_, r1, r2, r3, r4, r5, ..] = self.regs;
+        HelperCall { id, args: [r1, r2, r3, r4, r5], prog: self.prog, pc: self.pc }
+    }
+
     /// What needs nobody to answer calls.
     fn step(&mut self, op: Op) -> Result<Next, FaultKind> {
         match op {
@@ -323,11 +330,13 @@ impl<H: Host> Run<'_, '_, H> {
     }
 
     fn helper(&mut self, id: HelperId) -> Result<Next, FaultKind> {
-        let state = &mut *self.state;
-        let [_, r1, r2, r3, r4, r5, ..] = state.regs;
-        let call = HelperCall { id, args: [r1, r2, r3, r4, r5], prog: state.prog, pc: state.pc };
-        let outcome = self.host.call(&call, state.memory);
-        self.conclude(call, outcome.map_err(|fault| FaultKind::Helper(id, fault))?)
+        let outcome = self.host.call(&self.state.call(id), self.state.memory);
+        self.answered(id, outcome)
+    }
+
+    /// What the current instruction called has answered.
+    fn answered(&mut self, id: HelperId, outcome: Result<Outcome, HelperFault>) -> Result<Next, FaultKind> {
+        self.conclude(self.state.call(id), outcome.map_err(|fault| FaultKind::Helper(id, fault))?)
     }
 
     fn conclude(&mut self, call: HelperCall, outcome: Outcome) -> Result<Next, FaultKind> {

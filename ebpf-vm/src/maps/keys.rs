@@ -80,6 +80,7 @@ impl KeyIndex {
         self.order[slot as usize][1] != FREE
     }
 
+    #[inline(always)]
     fn home(&self, key: &[u8]) -> usize {
         let mut hash = 0_u64;
         let (words, rest) = key.as_chunks::<8>();
@@ -107,7 +108,27 @@ impl KeyIndex {
 
     /// A key's slot.
     pub fn find(&self, key: &[u8]) -> Option<u32> {
-        self.place(key).1
+        match self.key_size {
+            4 => self.find_sized::<4>(key),
+            8 => self.find_sized::<8>(key),
+            16 => self.find_sized::<16>(key),
+            _ => self.place(key).1,
+        }
+    }
+
+    /// The same for keys of one length, which the compiler then hashes and compares in registers.
+    #[inline(always)]
+    fn find_sized<const N: usize>(&self, key: &[u8]) -> Option<u32> {
+        let key: &[u8; N] = key.first_chunk()?;
+        let (keys, _) = self.keys.as_chunks::<N>();
+        let mut at = self.home(key);
+        loop {
+            let slot = self.table.get(at)?.checked_sub(1)?;
+            if keys.get(slot as usize)? == key {
+                return Some(slot);
+            }
+            at = (at + 1) & (self.table.len() - 1);
+        }
     }
 
     /// A slot for a key that is not there yet; none if all are taken.

@@ -29,6 +29,8 @@ pub(super) struct Lpm {
     given: BTreeMap<Prefix, Vec<u8>>,
     /// How many prefixes have this length.
     lengths: Vec<u32>,
+    /// The lengths that some prefix has, the longest first.
+    present: Vec<u32>,
 }
 
 /// A prefix without bits beyond its length, ordered as the kernel iterates.
@@ -93,6 +95,7 @@ impl Lpm {
             values,
             given: BTreeMap::new(),
             lengths: vec![0; max_bits + 1],
+            present: Vec::new(),
         }
     }
 
@@ -110,11 +113,31 @@ impl Lpm {
         if bits > self.max_bits() {
             return None;
         }
+        let mut lengths = self.present.iter().copied().filter(|length| *length <= bits);
+        if let (8, Some(address)) = (key.len(), key.last_chunk()) {
+            let address = u32::from_be_bytes(*address);
+            return lengths.find_map(|bits| {
+                let cut = address & u32::MAX.checked_shl(32 - bits).unwrap_or(0);
+                let [low, high] = [bits.to_le_bytes(), cut.to_be_bytes()].map(u32::from_le_bytes);
+                self.keys.find(&(u64::from(high) << 32 | u64::from(low)).to_le_bytes())
+            });
+        }
         let mut prefix = [0; MAX_KEY];
-        (0..=bits).rev().filter(|bits| self.lengths[*bits as usize] > 0).find_map(|bits| {
+        lengths.find_map(|bits| {
             cut(key, bits, &mut prefix);
             self.keys.find(&prefix[..key.len()])
         })
+    }
+
+    /// One more prefix has this length, or one less.
+    fn count(&mut self, bits: u32, more: bool) {
+        let count = &mut self.lengths[bits as usize];
+        *count = if more { *count + 1 } else { *count - 1 };
+        match self.present.binary_search_by(|other| bits.cmp(other)) {
+            Ok(at) if *count == 0 => drop(self.present.remove(at)),
+            Err(at) => self.present.insert(at, bits),
+            Ok(_) => {}
+        }
     }
 
     pub fn update(&mut self, slab: &mut Slab, key: &[u8], value: &[u8], flags: u64) -> Result<(), Errno> {
@@ -131,7 +154,7 @@ impl Lpm {
             (Some(_), _) => self.keys.replace(prefix).ok_or(Errno::ENOENT)?,
             (None, _) => {
                 let element = self.keys.insert(prefix).ok_or(Errno::ENOSPC)?;
-                self.lengths[bits as usize] += 1;
+                self.count(bits, true);
                 element
             }
         };
@@ -149,7 +172,7 @@ impl Lpm {
         cut(key, bits, &mut prefix);
         let prefix = &prefix[..key.len()];
         self.keys.remove(prefix).ok_or(Errno::ENOENT)?;
-        self.lengths[bits as usize] -= 1;
+        self.count(bits, false);
         self.given.remove(&Prefix(prefix.to_vec()));
         Ok(())
     }

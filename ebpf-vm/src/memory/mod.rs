@@ -17,6 +17,7 @@
 #[cfg(feature = "jit")]
 mod direct;
 mod keys;
+mod near;
 mod packet;
 mod slab;
 mod stack;

@@ -120,6 +120,30 @@ impl Packet {
         self.dirty = true;
     }
 
+    /// The bytes at an address, if they are inside the bounds.
+    #[inline(always)]
+    pub(super) fn near<const N: usize>(&self, addr: u64) -> Option<&[u8; N]> {
+        self.buffer.get(self.place(addr, N)?..)?.first_chunk()
+    }
+
+    /// The same, to be written.
+    #[inline(always)]
+    pub(super) fn near_mut<const N: usize>(&mut self, addr: u64) -> Option<&mut [u8; N]> {
+        let at = self.place(addr, N)?;
+        self.dirty = true;
+        self.buffer.get_mut(at..)?.first_chunk_mut()
+    }
+
+    #[inline(always)]
+    fn place(&self, addr: u64, len: usize) -> Option<usize> {
+        let at = addr.wrapping_sub(BASE.into());
+        #[cfg(feature = "mutations")]
+        let len = len - crate::mutations::packet_end().min(len as u64) as usize;
+        // A sum that wraps belongs to a place that no buffer has.
+        let inside = at >= self.meta.into() && at.wrapping_add(len as u64) <= self.end.into();
+        inside.then_some(at as usize)
+    }
+
     /// Is this inside the bounds?
     #[inline]
     pub(super) fn has(&self, offset: u32, len: u32) -> bool {

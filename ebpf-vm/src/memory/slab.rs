@@ -44,6 +44,10 @@ pub struct Slab {
     direct: Direct,
     shape: Shape,
     read_only: bool,
+    /// From one slot to the next, and 2^64 divided by that and rounded up: so an offset's remainder takes no
+    /// division.
+    stride: u32,
+    inverse: u64,
 }
 
 impl Direct {
@@ -58,6 +62,10 @@ impl Direct {
 }
 
 impl Slab {
+    fn new(direct: Direct, shape: Shape, stride: u32) -> Self {
+        Self { direct, shape, read_only: false, stride, inverse: u64::MAX / u64::from(stride) + 1 }
+    }
+
     /// Values of equal size, zero; none for a map whose values no program can see. `None` if they need
     /// more than a segment has.
     #[must_use]
@@ -65,20 +73,20 @@ impl Slab {
         let stride = value_size.checked_next_multiple_of(ALIGN)?.checked_add(GAP)?;
         let len = stride.checked_mul(count).filter(|len| len.checked_add(BASE).is_some())?;
         let direct = Direct::new(len, value_size, true);
-        Some(Self { direct, shape: Shape::Slots { stride }, read_only: false })
+        Some(Self::new(direct, Shape::Slots { stride }, stride))
     }
 
     /// No slots: maps of devices and the like.
     #[must_use]
     pub fn empty() -> Self {
-        Self { direct: Direct::new(0, 0, true), shape: Shape::Slots { stride: ALIGN }, read_only: false }
+        Self::new(Direct::new(0, 0, true), Shape::Slots { stride: ALIGN }, ALIGN)
     }
 
     /// Room for records, none of them open. `None` if it is more than a segment has.
     #[must_use]
     pub fn records(size: u32) -> Option<Self> {
         size.checked_add(BASE)?;
-        Some(Self { direct: Direct::new(size, 0, false), shape: Shape::Records(vec![]), read_only: false })
+        Some(Self::new(Direct::new(size, 0, false), Shape::Records(vec![]), ALIGN))
     }
 
     /// The same, but programs and helpers that act for them can only read it.
@@ -102,6 +110,7 @@ impl Slab {
     }
 
     /// Where a slot begins in [`Slab::all`]: to be used with [`super::slab_address`].
+    #[inline]
     #[must_use]
     #[inline]
     pub fn offset(&self, slot: u32) -> u32 {
@@ -154,6 +163,33 @@ impl Slab {
         let Shape::Records(open) = &mut self.shape else { return None };
         let at = open.binary_search_by_key(&start, |record| record.start).ok()?;
         Some(open.remove(at))
+    }
+
+    /// Where in the slab a value's bytes at an offset in its segment are, if they are inside of the value. None too
+    /// for records.
+    #[inline(always)]
+    fn place(&self, offset: u32, len: usize) -> Option<usize> {
+        let at = offset.wrapping_sub(BASE);
+        // The remainder by multiplications (Lemire, Kaser, Kurz: exact for all numbers of 32 bits).
+        let fraction = self.inverse.wrapping_mul(at.into());
+        let in_slot = ((u128::from(fraction) * u128::from(self.stride)) >> 64) as u64;
+        #[cfg(feature = "mutations")]
+        let in_slot = in_slot.saturating_sub(crate::mutations::value_end());
+        (in_slot + len as u64 <= self.direct.value_size).then_some(at as usize)
+    }
+
+    #[inline(always)]
+    pub(super) fn near<const N: usize>(&self, offset: u32) -> Option<&[u8; N]> {
+        self.direct.bytes.get(self.place(offset, N)?..)?.first_chunk()
+    }
+
+    #[inline(always)]
+    pub(super) fn near_mut<const N: usize>(&mut self, offset: u32) -> Option<&mut [u8; N]> {
+        if self.read_only {
+            return None;
+        }
+        let at = self.place(offset, N)?;
+        self.direct.bytes.get_mut(at..)?.first_chunk_mut()
     }
 
     /// The value that an offset into the slab is in, and its bounds.

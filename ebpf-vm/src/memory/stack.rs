@@ -176,6 +176,26 @@ impl Stack {
         Ok(())
     }
 
+    /// The bytes at an address in the stack of the innermost function, which ends at `top`; counts the access. None
+    /// if it is elsewhere, or it takes more than a glance to see that it is allowed.
+    #[inline(always)]
+    pub(super) fn near<const N: usize>(&mut self, top: u64, addr: u64) -> Option<&mut [u8; N]> {
+        let depth = top.wrapping_sub(addr);
+        let count = self.frames.len();
+        let frame = self.frames.last_mut()?;
+        if depth > frame.used.into() {
+            // Without callers in its chain, a function may use everything.
+            if depth > FRAME_SIZE.into() || frame.first + 1 != count {
+                return None;
+            }
+            frame.used = depth as u32;
+        }
+        if depth < N as u64 {
+            return None;
+        }
+        self.bytes.get_mut(count * FRAME_SIZE as usize - depth as usize..)?.first_chunk_mut()
+    }
+
     /// Which function's, and where in it.
     #[inline]
     fn find(&self, offset: u32, len: u32) -> Option<(usize, u32)> {

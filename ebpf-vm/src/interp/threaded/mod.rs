@@ -12,13 +12,16 @@
 //!
 //! It agrees with the reference in everything: results, memory, faults with their registers, budget.
 
+mod access;
 mod handlers;
+mod ready;
 
 use super::{Limits, Next, Run, SLOTS, State};
 use crate::fault::{Fault, FaultKind};
-use crate::host::{Host, ProgIdx};
+use crate::host::{Host, Outcome, ProgIdx};
 use crate::insn::Reg;
 use crate::memory::Memory;
+use crate::op::Op;
 use crate::program::Program;
 
 /// Slots of a window.
@@ -80,9 +83,7 @@ impl Threaded {
     /// Makes programs ready; tail calls name them by their place.
     #[must_use]
     pub fn new(programs: Vec<Program>) -> Self {
-        let ready =
-            |program: &Program| (0..).zip(program.ops()).map(|(pc, op)| handlers::ready(pc, op)).collect();
-        Self { codes: programs.iter().map(ready).collect(), programs }
+        Self { codes: programs.iter().map(ready::program).collect(), programs }
     }
 
     /// The programs as they were given.
@@ -116,15 +117,28 @@ impl Threaded {
         loop {
             // Tail calls, and returns from them, change which it is.
             pc = core.open(&self.codes[core.state.prog.0 as usize], pc);
-            if pc == ASK {
-                core.state.pc = core.at;
-                let op = core.state.program.ops()[core.at as usize];
-                pc = match (Run { state: &mut core.state, host }).step(op)? {
-                    Next::On(slots) => core.state.pc + slots,
-                    Next::To(pc) => pc,
-                    Next::End => return Ok(core.state.regs[0]),
-                };
+            if pc != ASK {
+                continue;
             }
+            let state = &mut core.state;
+            state.pc = core.at;
+            let next = match state.program.ops()[core.at as usize] {
+                Op::Exit if state.callers.is_empty() => return Ok(state.regs[0]),
+                Op::Helper { id } => match host.call(&state.call(id), state.memory) {
+                    Ok(Outcome::Return(r0)) => {
+                        state.regs[0] = r0;
+                        pc = core.at + 1;
+                        continue;
+                    }
+                    outcome => (Run { state, host }).answered(id, outcome)?,
+                },
+                op => (Run { state, host }).step(op)?,
+            };
+            pc = match next {
+                Next::On(slots) => core.state.pc + slots,
+                Next::To(pc) => pc,
+                Next::End => return Ok(core.state.regs[0]),
+            };
         }
     }
 }
