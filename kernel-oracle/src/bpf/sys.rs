@@ -283,6 +283,18 @@ pub(super) fn live_frames(prog: BorrowedFd<'_>, frames: &LiveFrames<'_>) -> Resu
     unsafe { attr.call(PROG_TEST_RUN) }.map(drop)
 }
 
+/// Runs so many times: nanoseconds of a run, on average.
+pub(super) fn time(prog: BorrowedFd<'_>, data: &[u8], repeat: u32) -> Result<u32, BpfError> {
+    let mut attr = Attr::default()
+        .fd(0, prog.as_raw_fd())
+        .u32(8, u32::try_from(data.len()).unwrap_or(u32::MAX))
+        .read(16, data)
+        .u32(32, repeat);
+    // SAFETY: the input has the length given, and there is no output.
+    unsafe { attr.call(PROG_TEST_RUN) }?;
+    Ok(attr.get_u32(36))
+}
+
 /// Runs a program once on `data`: verdict and length of what it left in `out`.
 /// Verdict, bytes that came out, and how many of them are metadata.
 pub(super) fn test_run(
