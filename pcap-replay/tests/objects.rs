@@ -193,3 +193,18 @@ fn an_object_does_what_the_native_program_does() {
         assert_eq!(report("devmap-by-ingress", more), report("object-by-ingress", more), "{more}");
     }
 }
+
+/// `bpf_fib_lookup()` is answered from the scenario's routes and neighbours.
+#[test]
+fn a_forwarder_finds_its_routes() {
+    let folder = folder("forward");
+    let port = |name: &str, ifindex: u32| {
+        format!("[[port]]\nname = \"{name}\"\nifindex = {ifindex}\nxdp = \"fwd\"\n\n")
+    };
+    let rest = "[[program]]\nname = \"fwd\"\nobject = \"fwd.o\"\n\n\
+                [[map]]\nname = \"out_ports\"\ntype = \"devmap_hash\"\nmax_entries = 64\n\
+                entries = [{ key = 2, port = \"eth1\" }]\n\n[[route]]\nprefix = \"10.0.0.0/8\"\nport = \"eth1\"\n\n\
+                [[neighbour]]\naddress = \"10.0.0.9\"\nport = \"eth1\"\nmac = \"02:00:00:00:00:99\"\n";
+    folder.write("host.toml", [port("eth0", 1), port("eth1", 2), rest.to_owned()].concat());
+    insta::assert_snapshot!(folder.run("ask host.toml --src 192.0.2.1 --dst 10.0.0.9 --protocol udp").fine());
+}

@@ -14,6 +14,7 @@ mod feeds;
 mod ingress;
 mod job;
 mod merge;
+mod objects;
 mod outputs;
 mod paths;
 mod progress;

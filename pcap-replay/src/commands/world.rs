@@ -7,14 +7,14 @@ use std::path::{Path, PathBuf};
 use clap::ValueEnum;
 use xdpsim_core::{DevId, KernelVersion, Plan, Scenario, Timing};
 
-use super::ingress;
+use super::{ingress, objects};
 use crate::builtin;
 use crate::capture::{CaptureError, CaptureReader, ENDINGS, ReadOptions, Truncated, captures_in};
 use crate::cli::{KeysArg, TimingArg, TruncatedArg, WorldArgs};
 use crate::exit::Failure;
-use crate::object::{self, Keys, ObjectError, OnPorts, Ready};
+use crate::object;
 use crate::output::columns::counted;
-use crate::scenario::{self, CommonCase, Contents, Parsed, ReplaySection, Source};
+use crate::scenario::{self, CommonCase, Parsed, ReplaySection, Source};
 
 /// Everything that a run needs.
 pub(super) struct World {
@@ -147,9 +147,9 @@ pub(super) fn load_seeded(args: &WorldArgs, seed: Option<u64>) -> Result<World, 
     let ports = choose_ports(args, &scenarios, &captures)?;
     let is_example = matches!(ports, Ports::BuiltIn) && captures.is_empty();
     let mut loaded = match &ports {
-        Ports::File(path) => from_file(path, &object_options(args)?)?,
+        Ports::File(path) => from_file(path, &objects::options(args)?)?,
         Ports::Flags => from_flags(args)?,
-        Ports::Object(spec) => from_object(args, spec)?,
+        Ports::Object(spec) => objects::from_flags(args, spec)?,
         Ports::BuiltIn => Loaded::parsed(scenario::builtin().map_err(Failure::Scenario)?, "built-in example"),
     };
     if let Some(kernel) = args.kernel {
@@ -242,7 +242,7 @@ fn choose_ports(args: &WorldArgs, scenarios: &[PathBuf], captures: &[Capture]) -
         return Err(Failure::usage("standard input (`-`) is there twice", "it can be read once"));
     }
     match scenarios {
-        [] if args.objects.object.is_some() => object_alone(args),
+        [] if args.objects.object.is_some() => objects::alone(args).map(Ports::Object),
         [one] if args.objects.object.is_some() => Err(Failure::usage(
             format!("`--object` stands for a scenario, and {} is one", one.display()),
             "name the object in the scenario: `object = \"fwd.o\"` of a `[[program]]`",
@@ -264,19 +264,8 @@ fn choose_ports(args: &WorldArgs, scenarios: &[PathBuf], captures: &[Capture]) -
     }
 }
 
-/// An object says itself what becomes of frames.
-fn object_alone(args: &WorldArgs) -> Result<Ports, Failure> {
-    if args.broadcast || args.exclude_ingress {
-        return Err(Failure::usage(
-            "`--broadcast` and `--exclude-ingress` stand for a program, and `--object` is one",
-            "leave out either; what an object broadcasts to are its DEVMAPs",
-        ));
-    }
-    Ok(Ports::Object(args.objects.object.clone().unwrap_or_default()))
-}
-
 /// A scenario with what is known about where it comes from.
-struct Loaded {
+pub(super) struct Loaded {
     scenario: Scenario,
     replay: ReplaySection,
     name: String,
@@ -293,9 +282,18 @@ impl Loaded {
         Self { parsed: Some(parsed), ..Self::plain(scenario, replay, name.to_owned()) }
     }
 
-    fn plain(scenario: Scenario, replay: ReplaySection, name: String) -> Self {
+    pub(super) fn plain(scenario: Scenario, replay: ReplaySection, name: String) -> Self {
         let (code, notes) = (object::Programs::new(), Vec::new());
         Self { scenario, replay, name, parsed: None, code, objects: None, notes }
+    }
+
+    pub(super) fn with_objects(
+        self,
+        code: object::Programs,
+        objects: object::Template,
+        notes: Vec<String>,
+    ) -> Self {
+        Self { code, objects: Some(objects), notes, ..self }
     }
 
     fn plan(&mut self) -> Result<Plan, Failure> {
@@ -362,44 +360,6 @@ fn from_flags(args: &WorldArgs) -> Result<Loaded, Failure> {
         (true, true) => "broadcast to all but the ingress",
     };
     Ok(Loaded::plain(scenario, replay, format!("{ports}, {to}")))
-}
-
-fn from_object(args: &WorldArgs, spec: &str) -> Result<Loaded, Failure> {
-    let refused = |error: ObjectError| Failure::object(&error);
-    let source = object::Source::read(spec).map_err(refused)?;
-    let defaults = OnPorts::default();
-    let ports = args.ports.unwrap_or(defaults.ports);
-    let keys = match args.objects.keys {
-        KeysArg::Index => Keys::Index,
-        KeysArg::Ifindex => Keys::IfIndex,
-    };
-    let contents = args.objects.maps.as_deref().map(contents).transpose()?;
-    let case = OnPorts { ports, program: args.objects.program.clone(), keys, contents };
-    let Ready { scenario, code, template, notes } =
-        object::on_ports(&source, &case, &object_options(args)?).map_err(refused)?;
-    let ports = counted(u64::from(ports), "ideal port", "ideal ports");
-    let name = format!("{} on {ports}", source.name);
-    let plain = Loaded::plain(scenario, ReplaySection::default(), name);
-    Ok(Loaded { code, objects: Some(template), notes, ..plain })
-}
-
-/// The file of `--maps`.
-fn contents(path: &Path) -> Result<Contents, Failure> {
-    let name = path.display().to_string();
-    let source = Source::read(path).map_err(|error| {
-        Failure::usage(format!("{name}: cannot read contents of maps: {error}"), "name a TOML file")
-    })?;
-    Contents::read(&source).map_err(Failure::Scenario)
-}
-
-/// How objects are loaded and run.
-fn object_options(args: &WorldArgs) -> Result<object::Options, Failure> {
-    let read = |file: &PathBuf| {
-        let read = object::Source::read_as(&file.display().to_string(), file);
-        read.map(|source| source.bytes).map_err(|error| Failure::object(&error))
-    };
-    let btf = args.objects.btf.as_ref().map(read).transpose()?;
-    Ok(object::Options { btf, engine: args.objects.engine.unwrap_or_default() })
 }
 
 fn timing(args: &WorldArgs, replay: &ReplaySection) -> Timing {

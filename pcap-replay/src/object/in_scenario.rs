@@ -167,7 +167,7 @@ impl Work {
         let facts = Facts::of(&machine);
         let places: Vec<ProgIdx> =
             self.chosen.iter().filter_map(|chosen| self.place(&machine, chosen)).collect();
-        let stage = Arc::new(Mutex::new(Stage::new(machine, targets)));
+        let stage = Arc::new(Mutex::new(Stage::new(machine, targets).with_fib(parsed.fib.clone())));
         let code = uses.iter().zip(places).map(|(one, at)| {
             let code = Code::new(&stage, at, facts.sharing(), facts.effects(at));
             (one.program.clone(), Box::new(code) as machine::Boxed)

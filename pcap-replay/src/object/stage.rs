@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use xdpsim_core::{Ctx, Domain, FrameMut, FrameNo, KernelVersion, MapId, Sink, XdpAction};
+use xdpsim_vm::fib::Fib;
 use xdpsim_vm::machine::MapName;
 use xdpsim_vm::machine::coverage::{Coverage, Hits};
 use xdpsim_vm::maps::Kind;
@@ -28,6 +29,7 @@ pub struct Stage {
     /// By map: the DEVMAP of the model, if it is one.
     targets: Arc<[Option<MapId>]>,
     kernel: KernelVersion,
+    fib: Arc<Fib>,
     stop: Option<Arc<FirstFault>>,
     trace: Option<Trace>,
     told: Tellings,
@@ -66,8 +68,12 @@ impl Stage {
             (machine.map_names().map(|(_, map)| map.name.clone()).collect(), Tellings::default());
         let is_ring = |map: &MapName| Kind::from_number(map.spec.map_type) == Some(Kind::Ringbuf);
         let rings = machine.map_names().filter(|(_, map)| is_ring(map)).map(|(at, _)| at).collect();
-        let (hits, stop, trace) = (None, None, None);
-        Self { machine, faults, hits, targets, kernel, stop, trace, told, names, rings }
+        let (hits, stop, trace, fib) = (None, None, None, Arc::default());
+        Self { machine, faults, hits, targets, kernel, fib, stop, trace, told, names, rings }
+    }
+
+    pub(super) fn with_fib(self, fib: Fib) -> Self {
+        Self { fib: Arc::new(fib), ..self }
     }
 
     /// Runs a program on a frame; what it wrote is written to the frame. A fault is XDP_ABORTED.
@@ -84,6 +90,7 @@ impl Stage {
             ctx,
             targets: &self.targets,
             kernel: self.kernel,
+            fib: &self.fib,
             names: &self.names,
             told: &mut self.told,
         };
@@ -118,6 +125,7 @@ impl Stage {
             ctx,
             targets: &self.targets,
             kernel: self.kernel,
+            fib: &self.fib,
             names: &self.names,
             told: &mut self.told,
         };

@@ -5,6 +5,7 @@
 
 use xdpsim_core::{CpuId, Ctx, Errno, FrameNo, IfIndex, KernelVersion, MapId, MapKey};
 use xdpsim_vm::MapIdx;
+use xdpsim_vm::fib::Fib;
 use xdpsim_vm::helpers::World;
 use xdpsim_vm::maps::Kind;
 
@@ -16,6 +17,7 @@ pub(super) struct Surroundings<'a, 'c> {
     /// By map: the DEVMAP of the model, if it is one.
     pub targets: &'a [Option<MapId>],
     pub kernel: KernelVersion,
+    pub fib: &'a Fib,
     /// The frame that the program runs on.
     pub frame: FrameNo,
     /// By map.
@@ -74,6 +76,10 @@ impl World for Surroundings<'_, '_> {
     fn print(&mut self, text: &[u8]) {
         let frame = self.frame;
         self.told.tell(text, || Told::print(frame, text));
+    }
+
+    fn fib(&self) -> &Fib {
+        self.fib
     }
 
     fn kernel(&self) -> (u16, u16) {

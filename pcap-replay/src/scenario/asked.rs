@@ -113,8 +113,20 @@ const HEADINGS: [(&str, &[&str]); 7] = [
 ];
 
 /// Keys of the whole file that have a heading of their own.
-const SECTIONS: [&str; 10] =
-    ["port", "map", "program", "change", "fault", "expect", "limits", "replay", "contents", "mode"];
+const SECTIONS: [&str; 12] = [
+    "port",
+    "map",
+    "program",
+    "change",
+    "fault",
+    "expect",
+    "limits",
+    "replay",
+    "contents",
+    "route",
+    "neighbour",
+    "mode",
+];
 
 #[test]
 fn the_reference_names_every_key_and_no_other() {

@@ -25,6 +25,8 @@ pub(super) const CAPACITY: u32 = 1 << 20;
 pub(super) const SCRIPTS: usize = 4_096;
 /// Bytes that a `rewrite` writes.
 pub(super) const REWRITE_BYTES: usize = 4_096;
+/// Routes, and neighbours.
+pub(super) const ROUTES: usize = 16_384;
 /// Elements of objects' maps that a scenario names.
 pub(super) const ELEMENTS: usize = 1 << 16;
 /// Offsets into a frame: no frame is longer.

@@ -34,6 +34,7 @@ mod place;
 mod ports;
 mod programs;
 mod replay;
+mod routes;
 mod script;
 mod snippet;
 mod source;

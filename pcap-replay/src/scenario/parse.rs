@@ -7,6 +7,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 use xdpsim_core::profile::{KernelVersion, Profile};
 use xdpsim_core::scenario::Scenario;
+use xdpsim_vm::fib::Fib;
 
 use super::diag::{Problem, Problems, Sink};
 use super::expect::{self, Expectation};
@@ -16,6 +17,7 @@ use super::limits;
 use super::names::{self, MapHead, Names, PortHead, ProgramHead};
 use super::objects::{self, Element, ObjectUse};
 use super::replay::{self, ReplaySection};
+use super::routes::{self, Hardware};
 use super::source::{Source, Span};
 use super::{changes, faults, maps, owner, ports, programs, uppers};
 
@@ -32,6 +34,8 @@ pub struct Parsed {
     pub objects: Vec<ObjectUse>,
     /// What objects' maps begin with.
     pub contents: Vec<Element>,
+    /// What `bpf_fib_lookup()` is answered from.
+    pub fib: Fib,
     /// Where things stand in the text, for those who find problems later.
     pub spans: Spans,
     /// The text and what it was warned about.
@@ -72,6 +76,8 @@ pub(super) struct Cx<'a> {
     pub(super) cpus: u16,
     pub(super) objects: Vec<ObjectUse>,
     pub(super) contents: Vec<Element>,
+    pub(super) hardware: Vec<Hardware>,
+    pub(super) fib: Fib,
 }
 
 /// Reads a scenario.
@@ -96,9 +102,9 @@ pub fn parse(source: &Source) -> Result<Parsed, Problems> {
     if cx.sink.failed() {
         return Err(cx.sink.finish(source.clone()));
     }
-    let (objects, contents) = (cx.objects, cx.contents);
+    let (objects, contents, fib) = (cx.objects, cx.contents, cx.fib);
     let warnings = cx.sink.finish(source.clone());
-    Ok(Parsed { scenario, replay, expect, objects, contents, spans, warnings })
+    Ok(Parsed { scenario, replay, expect, objects, contents, fib, spans, warnings })
 }
 
 /// A caret has no place behind a line: it goes under its last character.
@@ -128,6 +134,9 @@ fn read<'a>(cx: &mut Cx<'a>, document: &'a DeTable<'a>) -> Sections {
     let changes = sections(&mut cx.sink, &mut top, "change", limits::CHANGES);
     let faults = sections(&mut cx.sink, &mut top, "fault", limits::FAULTS);
 
+    let routes = sections(&mut cx.sink, &mut top, "route", limits::ROUTES);
+    let neighbours = sections(&mut cx.sink, &mut top, "neighbour", limits::ROUTES);
+
     let ports = heads(cx, ports, ports::head, Names::add_port);
     let maps = heads(cx, maps, maps::head, Names::add_map);
     let programs = heads(cx, programs, programs::head, Names::add_program);
@@ -143,6 +152,7 @@ fn read<'a>(cx: &mut Cx<'a>, document: &'a DeTable<'a>) -> Sections {
     };
     let mut spans = spans;
     scenario.ports = ports.into_iter().map(|(fields, head)| ports::body(cx, fields, &head)).collect();
+    cx.fib = routes::read(cx, routes, neighbours);
     for (fields, head) in maps {
         let (map, entries) = maps::body(cx, fields, &head);
         scenario.maps.push(map);

@@ -13,6 +13,7 @@ use super::fields::{self, Fields, Item, Loc, Words, clip};
 use super::limits;
 use super::names::{INIT, PortClass, PortHead, read_name};
 use super::parse::Cx;
+use super::routes::{self, Hardware};
 use super::units;
 
 const CLASSES: Words<PortClass> = Words {
@@ -73,6 +74,10 @@ pub(super) fn body<'a>(cx: &mut Cx<'a>, mut fields: Fields<'a>, head: &PortHead<
         port.netns = (netns.value != INIT).then(|| netns.owned());
     }
     port.mtu = fields.number_u32(&mut cx.sink, "mtu", MTU).map(|mtu| mtu.value);
+    let mac = routes::mac(&mut cx.sink, &mut fields);
+    if let (Some(ifindex), None) = (port.ifindex, &port.netns) {
+        cx.hardware.push(Hardware { ifindex, mac, mtu: port.mtu });
+    }
     port.up = fields.flag(&mut cx.sink, "up").unwrap_or(true);
     port.uppers = read_uppers(cx, &mut fields, head);
     if head.class == PortClass::Upper {
