@@ -112,7 +112,6 @@ impl Slab {
     /// Where a slot begins in [`Slab::all`]: to be used with [`super::slab_address`].
     #[inline]
     #[must_use]
-    #[inline]
     pub fn offset(&self, slot: u32) -> u32 {
         match self.shape {
             Shape::Slots { stride } => slot.wrapping_mul(stride),
