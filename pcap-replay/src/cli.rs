@@ -7,6 +7,7 @@ mod corpus;
 mod everyday;
 mod explaining;
 mod object;
+mod running;
 mod test;
 
 use std::path::PathBuf;
@@ -18,6 +19,7 @@ pub use corpus::{CapturesArg, CorpusArgs, MergeArgs};
 pub use everyday::{ColourArg, CompletionsArgs, ManArgs, NewArgs};
 pub use explaining::{AskArgs, DiffArgs, ExplainArgs, PacketArgs, PathsArgs, ProtocolArg};
 pub use object::{KeysArg, ObjectArgs};
+pub use running::RunArgs;
 pub use test::TestArgs;
 
 /// Exit codes, as every help text ends with them.
@@ -161,6 +163,9 @@ pub enum Command {
     /// Run scenarios and compare with what they expect
     #[command(after_help = format!("{}\n{EXIT_CODES}", test::AFTER))]
     Test(TestArgs),
+    /// Run an object's program on every frame of a capture, as BPF_PROG_TEST_RUN would
+    #[command(after_help = format!("{}\n{EXIT_CODES}", running::AFTER))]
+    Run(RunArgs),
     /// Make a scenario to start from
     #[command(after_help = everyday::NEW_AFTER)]
     New(NewArgs),

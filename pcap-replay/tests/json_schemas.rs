@@ -110,6 +110,28 @@ fn checks_and_tests() {
     fits("version", &folder.run("--version --json").fine());
 }
 
+#[test]
+fn runs_of_objects() {
+    let folder = folder();
+    for object in ["adjust", "counters", "queues"] {
+        let bytes = std::fs::read(repository(&format!("ebpf-vm/objects/v3/{object}.o"))).expect("is built");
+        folder.write(&format!("{object}.o"), bytes);
+    }
+    folder.capture("short.pcap", &[9, 60, 300], 1_000);
+    let said = folder.run("run adjust.o short.pcap --prog mark --json").fine();
+    assert_eq!(said.lines().count(), 3);
+    said.lines().for_each(|line| fits("run", line));
+    for object in ["counters", "queues"] {
+        fits("maps", &folder.run(&format!("run {object}.o in.pcap --dump-maps - --cpus 2")).out);
+    }
+    let mut cut = folder.read("in.pcap");
+    cut.truncate(cut.len() - 7);
+    folder.write("cut.pcap", cut);
+    let said = folder.run("run adjust.o cut.pcap --prog mark --json");
+    fits("run_errors", said.out.lines().last().expect("a line"));
+    fits("failure", &folder.run("run adjust.o cut.pcap --json").out);
+}
+
 /// The check itself: a key too many, a key too few and a wrong word are noticed.
 #[test]
 #[should_panic(expected = "failure:")]

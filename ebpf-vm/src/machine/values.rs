@@ -1,8 +1,8 @@
 //! Keys and values of maps as people write them, by the types that their object says.
 
 use super::Machine;
-use crate::load::Object;
 use crate::load::btf::TypeId;
+use crate::load::{Global, Initial, Object};
 use crate::maps::Kind;
 use crate::memory::MapIdx;
 use crate::natural::{self, Mismatch, Step, Value};
@@ -16,6 +16,15 @@ impl Machine {
         let percpu = Kind::from_number(name.spec.map_type).is_some_and(Kind::is_percpu);
         let cpus = if percpu { self.cpus() as usize } else { 1 };
         Some((object, [name.key, name.value], sizes, cpus))
+    }
+
+    /// The variables of a map that is a data section. (What its type says of their places is filled in by loaders only.)
+    fn variables(&self, map: MapIdx) -> Option<(&Object, Vec<&Global>)> {
+        let name = self.map_name(map)?;
+        let object = self.objects().get(name.object)?;
+        let (at, def) = object.map(&name.name)?;
+        let all: Vec<&Global> = object.globals.iter().filter(|global| global.map == at).collect();
+        (matches!(def.initial, Initial::Bytes(_)) && !all.is_empty()).then_some((object, all))
     }
 
     /// A key's bytes.
@@ -40,6 +49,9 @@ impl Machine {
     /// If there is no such map.
     pub fn encode_value(&self, map: MapIdx, value: &Value) -> Result<Vec<u8>, Mismatch> {
         let (object, [_, ty], [_, size], cpus) = self.types(map).expect("the map's place");
+        if let (Some((object, variables)), Some(fields)) = (self.variables(map), value.as_object()) {
+            return encode_variables(object, &variables, size, fields);
+        }
         let percpu = self.value_len(map) != size || cpus > 1;
         if !percpu {
             return natural::encode(&object.btf, ty, size, value);
@@ -80,8 +92,47 @@ impl Machine {
     #[must_use]
     pub fn decode_value(&self, map: MapIdx, value: &[u8]) -> Vec<Value> {
         let Some((object, [_, ty], [_, size], cpus)) = self.types(map) else { return vec![] };
+        if let Some((object, variables)) = self.variables(map) {
+            return vec![decode_variables(object, &variables, value)];
+        }
         let each = value.len() / cpus.max(1);
         let values = value.chunks(each.max(1)).take(cpus);
         values.map(|value| natural::decode(&object.btf, ty, &value[..size.min(value.len())])).collect()
     }
+}
+
+/// Where a variable lies in its section.
+fn range(variable: &Global) -> std::ops::Range<usize> {
+    variable.offset as usize..variable.offset as usize + variable.size as usize
+}
+
+fn encode_variables(
+    object: &Object,
+    variables: &[&Global],
+    size: usize,
+    fields: &serde_json::Map<String, Value>,
+) -> Result<Vec<u8>, Mismatch> {
+    let mut bytes = vec![0; size];
+    for (name, value) in fields {
+        let Some(variable) = variables.iter().find(|variable| variable.name == *name) else {
+            let names: Vec<String> =
+                variables.iter().map(|variable| format!("`{}`", variable.name)).collect();
+            let (expected, found) = (format!("a variable ({})", names.join(", ")), format!("`{name}`"));
+            return Err(Mismatch { path: vec![], expected, found });
+        };
+        let encoded = natural::encode(&object.btf, variable.ty, variable.size as usize, value)
+            .map_err(|error| error.under(Step::Field(name.clone())))?;
+        if let Some(to) = bytes.get_mut(range(variable)) {
+            to.copy_from_slice(&encoded);
+        }
+    }
+    Ok(bytes)
+}
+
+fn decode_variables(object: &Object, variables: &[&Global], bytes: &[u8]) -> Value {
+    let field = |variable: &&Global| {
+        let value = natural::decode(&object.btf, variable.ty, bytes.get(range(variable))?);
+        Some((variable.name.clone(), value))
+    };
+    Value::Object(variables.iter().filter_map(field).collect())
 }

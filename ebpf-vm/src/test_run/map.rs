@@ -182,6 +182,14 @@ impl MapHandle<'_> {
         Ok(all)
     }
 
+    /// Writes an element, as bytes of exactly the map's sizes.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub fn insert_bytes(&mut self, key: &[u8], value: &[u8], flags: u64) -> Result<()> {
+        self.write(key, value, flags)
+    }
+
     /// Writes an element in natural form: see [`crate::natural`].
     ///
     /// # Errors

@@ -42,6 +42,7 @@ use crate::host::ProgIdx;
 use crate::interp::Limits;
 use crate::load::{LoadError, LoadOptions, Object};
 use crate::machine::{BuildError, Machine, NoSuchMap, NoSuchProgram, Story};
+use crate::memory::MapIdx;
 
 /// Why an object cannot be tested.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -129,6 +130,12 @@ impl Ebpf {
     pub fn map(&mut self, name: &str) -> Result<MapHandle<'_>, NoSuchMap> {
         let map = self.machine.map(name)?;
         Ok(MapHandle { machine: &mut self.machine, redirects: self.bench.redirects_mut(), map })
+    }
+
+    /// A map by its place.
+    pub fn map_at(&mut self, map: MapIdx) -> Option<MapHandle<'_>> {
+        self.machine.map_name(map)?;
+        Some(MapHandle { machine: &mut self.machine, redirects: self.bench.redirects_mut(), map })
     }
 
     /// The programs and maps.

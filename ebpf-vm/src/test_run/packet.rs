@@ -113,7 +113,7 @@ pub fn prepare(machine: &mut Machine, program: ProgIdx, run: &TestRun<'_>) -> Re
         && let Some(helper) = helper_of_fragments(machine, program)
     {
         let why = format!(
-            "{size} bytes lie in fragments beyond the first {linear}, which {helper} can reach and this model not"
+            "beyond the first {linear} bytes a frame lies in fragments, which {helper} reaches: not modelled"
         );
         return Err(Refused::new(Errno::ENOTSUPP, why));
     }

@@ -19,6 +19,7 @@ mod outputs;
 mod paths;
 mod progress;
 mod replay;
+mod run;
 mod test;
 #[cfg(target_os = "linux")]
 mod verify;
@@ -91,6 +92,7 @@ fn run(cli: &Cli) -> Exit {
         Command::Check(args) => (check::run(args), args.json),
         Command::Merge(args) => (merge::run(args), args.json),
         Command::Test(args) => (test::run(args), args.json),
+        Command::Run(args) => (run::run(args), args.json),
         Command::New(args) => (everyday::new(args), cli.json),
         Command::Completions(args) => (everyday::completions(args), cli.json),
         Command::Man(args) => (everyday::man(args), cli.json),

@@ -65,7 +65,7 @@ impl Source {
         &self.text
     }
 
-    pub(super) fn defect(&self) -> Option<(Span, &str)> {
+    pub(crate) fn defect(&self) -> Option<(Span, &str)> {
         self.defect.as_ref().map(|(span, message)| (span.clone(), message.as_str()))
     }
 
