@@ -18,4 +18,4 @@ pub use error::{BpfError, LoadError};
 pub use link::XdpLink;
 pub use map::{Map, MapCreate, MapFacts, map_type, possible_cpus};
 pub use prog::{Prog, ProgFacts, ProgLoad, attach_type, load_flag, prog_type};
-pub use run::{LiveFrames, Ran};
+pub use run::{FullRun, LiveFrames, Ran};

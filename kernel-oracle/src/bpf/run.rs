@@ -37,7 +37,31 @@ pub struct Ran {
     pub metadata: usize,
 }
 
+/// A run with everything that the system call takes for one that is not live.
+#[derive(Clone, Copy, Debug)]
+pub struct FullRun<'a> {
+    /// Metadata and frame.
+    pub data: &'a [u8],
+    /// `struct xdp_md`; it is read back then.
+    pub context: Option<[u32; 6]>,
+    /// How often.
+    pub repeat: u32,
+    /// Room for the output.
+    pub room: usize,
+}
+
 impl Prog {
+    /// Runs with a context, several times, and with little room: verdict, output (metadata first) and context.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub fn full_run(&self, run: &FullRun<'_>) -> Result<(Ran, [u32; 6]), BpfError> {
+        let mut out = vec![0; run.room];
+        let (verdict, len, context) = sys::full_run(self.as_fd(), run, &mut out)?;
+        out.truncate(len);
+        Ok((Ran { verdict, data: out, metadata: context[0] as usize }, context))
+    }
+
     /// Runs once on one frame; the verdict is reported, not carried out. The ingress is the loopback
     /// device of the calling thread's namespace.
     ///

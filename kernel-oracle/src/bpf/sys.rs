@@ -11,7 +11,7 @@ use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
 use super::asm::Insn;
 use super::error::BpfError;
-use super::{LiveFrames, MapCreate, ProgLoad};
+use super::{FullRun, LiveFrames, MapCreate, ProgLoad};
 
 /// A command: its number and name.
 #[derive(Clone, Copy)]
@@ -320,4 +320,28 @@ pub(super) fn test_run(
     unsafe { attr.call(PROG_TEST_RUN) }?;
     let [data, _, meta, ..] = left;
     Ok((attr.get_u32(4), attr.get_u32(12) as usize, (data - meta) as usize))
+}
+
+/// The same with context and repetition; the context as it is afterwards.
+pub(super) fn full_run(
+    prog: BorrowedFd<'_>,
+    run: &FullRun<'_>,
+    out: &mut [u8],
+) -> Result<(u32, usize, [u32; 6]), BpfError> {
+    let mut after = [0_u32; 6];
+    let attr = Attr::default()
+        .fd(0, prog.as_raw_fd())
+        .u32(8, u32::try_from(run.data.len()).unwrap_or(u32::MAX))
+        .u32(12, u32::try_from(out.len()).unwrap_or(u32::MAX))
+        .read(16, run.data)
+        .write(24, out)
+        .u32(32, run.repeat);
+    let size = size_of_val(&after) as u32;
+    let mut attr = match &run.context {
+        None => attr,
+        Some(context) => attr.u32(40, size).u32(44, size).read(48, context).write(56, &mut after),
+    };
+    // SAFETY: input, output and both contexts have the lengths given.
+    unsafe { attr.call(PROG_TEST_RUN) }?;
+    Ok((attr.get_u32(4), attr.get_u32(12) as usize, after))
 }
