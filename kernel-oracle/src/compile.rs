@@ -120,6 +120,7 @@ pub fn load<'m>(
         flags: if spec.frags { load_flag::XDP_HAS_FRAGS } else { 0 },
         ifindex: 0,
         insns: &insns,
+        functions: None,
     })?;
     Ok(Loaded { prog, position })
 }

@@ -27,6 +27,12 @@ impl Prefix {
         (len <= width && cut(len) == bits(ip)).then_some(Self { ip, len })
     }
 
+    /// Its address.
+    #[must_use]
+    pub fn ip(&self) -> IpAddr {
+        self.ip
+    }
+
     /// Its length in bits.
     #[must_use]
     pub fn len(&self) -> u8 {

@@ -10,13 +10,13 @@ use crate::memory::{Memory, slab_address};
 /// The most iterations of `bpf_loop()` (`BPF_MAX_LOOPS`).
 const MAX_LOOPS: u64 = 8 << 20;
 
-/// `bpf_loop()`: from the number of iterations that are done.
+/// `bpf_loop()`: from the number of iterations that are done. The kernel puts the loop into the program where flags are
+/// the constant 0. Then all 64 bits of the count are compared, and of the errno R0 gets 32 bits only.
 pub(super) fn bpf_loop(args: [u64; 5], done: u64) -> Outcome {
     let [count, function, context, flags, _] = args;
-    let count = count & 0xffff_ffff;
     match () {
         () if flags != 0 => Outcome::Return(signed(Err(Errno::EINVAL))),
-        () if count > MAX_LOOPS => Outcome::Return(signed(Err(Errno::E2BIG))),
+        () if count > MAX_LOOPS => Outcome::Return(signed(Err(Errno::E2BIG)) & 0xffff_ffff),
         () if done == count => Outcome::Return(count),
         () => Outcome::Callback(Callback { function, args: [done, context, 0, 0, 0], state: done }),
     }

@@ -87,13 +87,26 @@ pub struct MapCreate<'a> {
     pub inner_map_fd: RawFd,
     /// A label; cut off after 15 characters.
     pub name: &'a str,
+    /// Types of keys and values, which values with spin locks need.
+    pub types: Option<MapTypes>,
+}
+
+/// Types of a map's keys and values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MapTypes {
+    /// Descriptor of a [`super::Btf`].
+    pub btf: RawFd,
+    /// A key's.
+    pub key: u32,
+    /// A value's.
+    pub value: u32,
 }
 
 impl<'a> MapCreate<'a> {
     /// A map with keys and values of these sizes, without flags.
     #[must_use]
     pub const fn new(map_type: u32, key_size: u32, value_size: u32, max_entries: u32, name: &'a str) -> Self {
-        Self { map_type, key_size, value_size, max_entries, flags: 0, inner_map_fd: 0, name }
+        Self { map_type, key_size, value_size, max_entries, flags: 0, inner_map_fd: 0, name, types: None }
     }
 
     /// Bytes of a value as bpf(2) takes and gives it: of a per-CPU map those of all CPUs that there could be,
@@ -240,6 +253,14 @@ impl Map {
     /// If a key is shorter than the map's.
     pub fn next_key(&self, key: Option<&[u8]>, next: &mut [u8]) -> Result<(), BpfError> {
         self.0.next_key(key, next)
+    }
+
+    /// Nobody can write it from outside any more.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub fn freeze(&self) -> Result<(), BpfError> {
+        sys::map_freeze(self.as_fd())
     }
 
     /// What the kernel says about it.

@@ -7,6 +7,7 @@
 //! Errors: [`BpfError`] with the kernel's number; of a program also what the verifier wrote ([`LoadError`]).
 
 pub mod asm;
+mod btf;
 mod error;
 mod link;
 mod map;
@@ -14,8 +15,9 @@ mod prog;
 mod run;
 mod sys;
 
+pub use btf::{Btf, Types};
 pub use error::{BpfError, LoadError};
 pub use link::XdpLink;
-pub use map::{Map, MapCreate, MapFacts, map_type, possible_cpus};
-pub use prog::{Prog, ProgFacts, ProgLoad, attach_type, load_flag, prog_type};
+pub use map::{Map, MapCreate, MapFacts, MapTypes, map_type, possible_cpus};
+pub use prog::{Functions, Prog, ProgFacts, ProgLoad, attach_type, load_flag, prog_type};
 pub use run::{FullRun, LiveFrames, Ran};

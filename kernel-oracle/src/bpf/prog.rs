@@ -47,6 +47,17 @@ pub struct ProgLoad<'a> {
     pub ifindex: u32,
     /// The instructions.
     pub insns: &'a [Insn],
+    /// The types of its functions, which programs with callbacks need.
+    pub functions: Option<Functions<'a>>,
+}
+
+/// The types of a program's functions.
+#[derive(Clone, Copy, Debug)]
+pub struct Functions<'a> {
+    /// Descriptor of a [`super::Btf`].
+    pub btf: RawFd,
+    /// First slot and type of each function, by rising slot; the first is 0.
+    pub all: &'a [[u32; 2]],
 }
 
 impl<'a> ProgLoad<'a> {
@@ -54,7 +65,7 @@ impl<'a> ProgLoad<'a> {
     #[must_use]
     pub const fn xdp(name: &'a str, insns: &'a [Insn]) -> Self {
         let (prog_type, attach_type) = (prog_type::XDP, attach_type::XDP);
-        Self { name, prog_type, attach_type, flags: 0, ifindex: 0, insns }
+        Self { name, prog_type, attach_type, flags: 0, ifindex: 0, insns, functions: None }
     }
 
     /// A program for entries of a DEVMAP or DEVMAP_HASH.

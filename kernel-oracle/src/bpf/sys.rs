@@ -23,6 +23,8 @@ const MAP_UPDATE_ELEM: Command = Command(2, "BPF_MAP_UPDATE_ELEM");
 const MAP_DELETE_ELEM: Command = Command(3, "BPF_MAP_DELETE_ELEM");
 const MAP_GET_NEXT_KEY: Command = Command(4, "BPF_MAP_GET_NEXT_KEY");
 const PROG_LOAD: Command = Command(5, "BPF_PROG_LOAD");
+const MAP_FREEZE: Command = Command(22, "BPF_MAP_FREEZE");
+const BTF_LOAD: Command = Command(18, "BPF_BTF_LOAD");
 const MAP_LOOKUP_AND_DELETE_ELEM: Command = Command(21, "BPF_MAP_LOOKUP_AND_DELETE_ELEM");
 const PROG_TEST_RUN: Command = Command(10, "BPF_PROG_TEST_RUN");
 const OBJ_GET_INFO_BY_FD: Command = Command(15, "BPF_OBJ_GET_INFO_BY_FD");
@@ -119,6 +121,10 @@ pub(super) fn map_create(map: &MapCreate<'_>) -> Result<OwnedFd, BpfError> {
         .u32(12, map.max_entries)
         .u32(16, map.flags)
         .fd(20, map.inner_map_fd);
+    let attr = match map.types {
+        None => attr,
+        Some(types) => attr.fd(48, types.btf).u32(52, types.key).u32(56, types.value),
+    };
     // SAFETY: the command takes no pointers and returns a descriptor.
     unsafe { attr.name(28, map.name).call_for_fd(MAP_CREATE) }
 }
@@ -208,6 +214,21 @@ pub(super) fn on_no_map() -> [Result<i32, BpfError>; 4] {
     })
 }
 
+/// Nobody can write the map from outside any more; what it holds is known to the verifier.
+pub(super) fn map_freeze(map: BorrowedFd<'_>) -> Result<(), BpfError> {
+    let mut attr = Attr::default().fd(0, map.as_raw_fd());
+    // SAFETY: the command takes no pointers.
+    unsafe { attr.call(MAP_FREEZE) }.map(drop)
+}
+
+/// Loads types.
+pub(super) fn btf_load(types: &[u8]) -> Result<OwnedFd, BpfError> {
+    let len = u32::try_from(types.len()).unwrap_or(u32::MAX);
+    let mut attr = Attr::default().read(0, types).u32(16, len);
+    // SAFETY: the types have the length given, and the command returns a descriptor.
+    unsafe { attr.call_for_fd(BTF_LOAD) }
+}
+
 /// Loads a program; `log` receives what the verifier writes.
 pub(super) fn prog_load(prog: &ProgLoad<'_>, log: &mut [u8]) -> Result<OwnedFd, BpfError> {
     let insns: Vec<u64> = prog.insns.iter().copied().map(Insn::encode).collect();
@@ -220,11 +241,18 @@ pub(super) fn prog_load(prog: &ProgLoad<'_>, log: &mut [u8]) -> Result<OwnedFd, 
         .name(48, prog.name)
         .u32(64, prog.ifindex)
         .u32(68, prog.attach_type);
+    let attr = match prog.functions {
+        None => attr,
+        Some(functions) => {
+            let count = u32::try_from(functions.all.len()).unwrap_or(u32::MAX);
+            attr.fd(72, functions.btf).u32(76, 8).read(80, functions.all).u32(88, count)
+        }
+    };
     let mut attr = match log.len() {
         0 => attr,
         len => attr.u32(24, 1).u32(28, u32::try_from(len).unwrap_or(u32::MAX)).write(32, log),
     };
-    // SAFETY: instructions and log have the lengths given (a longer vector than u32 counts is refused),
+    // SAFETY: instructions, functions (8 bytes each) and log have the lengths given (a longer vector than u32 counts is refused),
     // the license ends in a zero, and the command returns a descriptor.
     unsafe { attr.call_for_fd(PROG_LOAD) }
 }

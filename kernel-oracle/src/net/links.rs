@@ -41,7 +41,7 @@ impl<'a> VethEnd<'a> {
 /// Makes and changes the links of one namespace.
 pub struct Links {
     runtime: Runtime,
-    handle: Handle,
+    pub(super) handle: Handle,
     ethtool: Ethtool,
 }
 
@@ -158,11 +158,11 @@ impl Links {
         self.wait(self.handle.link().add(message).execute()).tried(|| format!("add {}", what()))
     }
 
-    fn set(&self, message: LinkMessage, what: impl FnOnce() -> String) -> Result<(), NetError> {
+    pub(super) fn set(&self, message: LinkMessage, what: impl FnOnce() -> String) -> Result<(), NetError> {
         self.wait(self.handle.link().set(message).execute()).tried(what)
     }
 
-    fn wait(&self, request: impl Future<Output = Result<(), rtnetlink::Error>>) -> io::Result<()> {
+    pub(super) fn wait(&self, request: impl Future<Output = Result<(), rtnetlink::Error>>) -> io::Result<()> {
         self.runtime.block_on(request).map_err(to_io)
     }
 }
