@@ -141,22 +141,28 @@ fn numbers(random: &mut Random, counts: &mut Counts) {
     }
 }
 
-/// Arguments of formats: numbers, addresses of text and of addresses.
-fn argument(random: &mut Random) -> Arg {
-    match random.below(4) {
-        0 => Arg::Page(TEXT + random.below(300) as u32),
-        1 => Arg::Num(random.pick(&[0, 1, -1, 65, 0x7fff_ffff, 0xffff_ffff, i64::MIN])),
+/// An argument of a format: a number, or the address of text. (Addresses as numbers are not the same on both sides.)
+fn argument(random: &mut Random, address: bool) -> Arg {
+    match random.below(3) {
+        _ if address => Arg::Page(TEXT + random.below(300) as u32),
+        0 => Arg::Num(random.pick(&[0, 1, -1, 65, 0x7fff_ffff, 0xffff_ffff, i64::MIN])),
         _ => Arg::Num(random.next() as i64),
     }
 }
 
-/// A format. `fixed` leaves out what prints addresses, which differ.
-fn format(random: &mut Random, fixed: bool) -> Vec<u8> {
+/// What addresses of text lead to: strings of up to 30 bytes.
+fn strings() -> impl Iterator<Item = u8> {
+    (0..400).map(|at| if at % 31 == 30 { 0 } else { b'a' + at as u8 % 26 })
+}
+
+/// A format, and which of its arguments are addresses. `fixed` leaves out pointers, of which a kernel prints a hash, and
+/// what is refused.
+fn format(random: &mut Random, fixed: bool) -> (Vec<u8>, Vec<bool>) {
     let conversions: [&str; 24] = [
         "d", "i", "u", "x", "X", "ld", "lu", "lx", "lld", "llu", "llx", "c", "s", "s", "pI4", "pi4", "pI6",
         "pi6", "px", "p", "pK", "q", "lc", "p9",
     ];
-    let mut text = Vec::new();
+    let (mut text, mut addresses) = (Vec::new(), Vec::new());
     for _ in 0..=random.below(4) {
         text.extend_from_slice(random.pick(&["", "a", " = ", "%%", ", ", "\n", "\u{e9}"]).as_bytes());
         if random.below(5) > 0 {
@@ -166,9 +172,10 @@ fn format(random: &mut Random, fixed: bool) -> Vec<u8> {
             );
             let conversion = random.pick(&conversions);
             let conversion = if fixed && matches!(conversion, "q" | "lc" | "p9") { "d" } else { conversion };
-            let address =
-                conversion.starts_with('p') && !conversion.starts_with("pI") && !conversion.starts_with("pi");
-            text.extend_from_slice(if fixed && address { b"x" } else { conversion.as_bytes() });
+            let address = ["s", "pI4", "pi4", "pI6", "pi6"].contains(&conversion);
+            let pointer = conversion.starts_with('p') && !address;
+            text.extend_from_slice(if fixed && pointer { b"x" } else { conversion.as_bytes() });
+            addresses.push(address);
         }
         text.extend_from_slice(random.pick(&[" ", "", "-", "b", ":"]).as_bytes());
     }
@@ -176,7 +183,7 @@ fn format(random: &mut Random, fixed: bool) -> Vec<u8> {
         text.push(random.pick(&[1, 0x7f, b'%']));
     }
     text.push(0);
-    text
+    (text, addresses)
 }
 
 fn constants(random: &mut Random, counts: &mut Counts) {
@@ -191,7 +198,7 @@ fn constants(random: &mut Random, counts: &mut Counts) {
             constants.push(0);
         }
         let formats = constants.len() as u32;
-        let format = format(random, true);
+        let (format, addresses) = format(random, true);
         constants.extend_from_slice(&format);
         constants.resize(256, 0);
         pair.update(CONSTANTS as usize, &[0; 4], &constants);
@@ -204,32 +211,35 @@ fn constants(random: &mut Random, counts: &mut Counts) {
                 b"abcdefgh",
                 b"\xc3\xa9t.....",
             ]));
-            page.extend_from_slice(b"some text that is a little longer\0and more\0");
-            page.resize(TEXT as usize + 400, b'y');
+            page.extend(strings());
             pair.fill(&page);
             let second = Arg::Value(CONSTANTS, random.pick(&starts));
             let size = Arg::Num(1 + random.below(9) as i64);
             one(&mut pair, counts, STRNCMP, &[Arg::Page(0), size, second]);
         }
         for _ in 0..24 {
-            print_to_page(random, &mut pair, counts, formats);
+            print_to_page(random, &mut pair, counts, (formats, &addresses, format.contains(&b'p')));
         }
     }
 }
 
 /// `bpf_snprintf()` with arguments on the stack.
-fn print_to_page(random: &mut Random, pair: &mut Pair, counts: &mut Counts, format: u32) {
+fn print_to_page(random: &mut Random, pair: &mut Pair, counts: &mut Counts, format: (u32, &[bool], bool)) {
     use super::code::insn;
 
     let count = random.pick(&[6, 6, 6, 6, 5, 4, 1, 0]);
     let mut code = Code::new();
     for at in 0..count {
-        code.set(1, argument(random));
+        let address = format.1.get(at as usize) == Some(&true);
+        code.set(1, argument(random, address));
         code.insns.push(insn(0x7b, 10, 1, -8 * (count - at), 0));
     }
-    let size = random.pick(&[0, 1, 10, 60, 200]);
+    // Behind the end of what is kept, the kernel takes no address out of its arguments: what follows is chance.
+    let size = if format.2 { 320 } else { random.pick(&[0, 1, 10, 60, 200]) };
     code.set(1, if size == 0 { Arg::Num(0) } else { Arg::Page(700) });
-    code.set(2, Arg::Num(size)).set(3, Arg::Value(CONSTANTS, format)).set(5, Arg::Num(i64::from(count) * 8));
+    code.set(2, Arg::Num(size))
+        .set(3, Arg::Value(CONSTANTS, format.0))
+        .set(5, Arg::Num(i64::from(count) * 8));
     if count == 0 {
         code.set(4, Arg::Num(0));
     } else {
@@ -246,15 +256,14 @@ fn prints(random: &mut Random, counts: &mut Counts) {
     let mut pair = Pair::new(&[]);
     for _ in 0..PROGRAMS {
         let mut page = vec![0; TEXT as usize];
-        let format = format(random, false);
+        let (format, addresses) = format(random, false);
         page[..format.len()].copy_from_slice(&format);
-        page.extend_from_slice(b"some text that is a little longer\0and more\0");
-        page.resize(TEXT as usize + 400, b'y');
+        page.extend(strings());
         page[128..224].fill_with(|| random.next() as u8);
         pair.fill(&page);
         // Sometimes without its end.
         let size = Arg::Num(format.len() as i64 - i64::from(random.below(20) == 0 && format.len() > 1));
-        let [a, b, c] = [0; 3].map(|_| argument(random));
+        let [a, b, c] = [0, 1, 2].map(|at| argument(random, addresses.get(at) == Some(&true)));
         one(&mut pair, counts, TRACE_PRINTK, &[Arg::Page(0), size, a, b, c]);
         let len = random.pick(&[0, 8, 16, 24, 32, 40, 96, 104, 12]);
         let data = if len == 0 || random.below(20) == 0 { Arg::Num(0) } else { Arg::Page(120) };
