@@ -16,7 +16,10 @@ pub(super) enum What {
     },
     Char,
     String,
-    Pointer,
+    /// An address; `hashed` if a kernel shows a hash of it, of 32 bits.
+    Pointer {
+        hashed: bool,
+    },
     /// A function's name; `%pB` is printed before the text is.
     Symbol {
         kept_as_text: bool,
@@ -158,13 +161,13 @@ fn pointer(text: &[u8]) -> Result<(What, &[u8]), Errno> {
             let (what, rest) = string(rest)?;
             return Ok((what, rest));
         }
-        [b'K' | b'x', rest @ ..] => (What::Pointer, rest),
+        [kind @ (b'K' | b'x'), rest @ ..] => (What::Pointer { hashed: *kind == b'K' }, rest),
         [b's' | b'S', rest @ ..] => (What::Symbol { kept_as_text: false }, rest),
         [b'B', rest @ ..] => (What::Symbol { kept_as_text: true }, rest),
         [case @ (b'i' | b'I'), version @ (b'4' | b'6'), rest @ ..] => {
             (What::Ip { v6: *version == b'6', plain: *case == b'i' }, rest)
         }
-        _ if ends_word(text) => (What::Pointer, text),
+        _ if ends_word(text) => (What::Pointer { hashed: true }, text),
         _ => return Err(Errno::EINVAL),
     };
     // Letters and digits behind it belong to it, whatever they mean elsewhere in the kernel.

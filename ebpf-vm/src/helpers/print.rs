@@ -2,8 +2,8 @@
 //!
 //! The kernel's subset: `%d %i %u %x %X` with `l` or `ll`, `%c`, `%s %pks %pus`, `%p %px %pK`, `%ps %pS %pB`,
 //! `%pi4 %pI4 %pi6 %pI6`, each with `[0 +-]*` and a width. Strings and addresses of packets are read from the
-//! program's own memory; what cannot be read is empty, as in the kernel. Pointers print as they are here, where a
-//! kernel prints a hash (`%p`) or the name of a function (`%ps`). Of a text that is cut off, the kernel does not count
+//! program's own memory; what cannot be read is empty, as in the kernel. Where a kernel prints a hash of an
+//! address (`%p`, `%pK`), its lower half is printed; where the name of a function (`%ps`), its number. Of a text that is cut off, the kernel does not count
 //! addresses of packets, and loses its place among the arguments; here all is counted.
 
 use std::fmt::Write as _;
@@ -156,8 +156,9 @@ fn one(text: &mut Vec<u8>, memory: &Memory, spec: Spec, arg: u64, room: &mut Roo
             room.bytes(0, found.len() + 1)?;
             spec.pad(text, &found);
         }
-        What::Pointer => {
+        What::Pointer { hashed } => {
             room.number(8)?;
+            let arg = if hashed { arg & 0xffff_ffff } else { arg };
             let zeroes = if spec.width == 0 { spec.zeroes(16) } else { spec };
             zeroes.number(text, i128::from(arg), true, false, false);
         }

@@ -151,7 +151,7 @@ fn argument(random: &mut Random, address: bool) -> Arg {
 }
 
 /// What addresses of text lead to: strings of up to 30 bytes.
-fn strings() -> impl Iterator<Item = u8> {
+fn texts() -> impl Iterator<Item = u8> {
     (0..400).map(|at| if at % 31 == 30 { 0 } else { b'a' + at as u8 % 26 })
 }
 
@@ -167,10 +167,12 @@ fn format(random: &mut Random, fixed: bool) -> (Vec<u8>, Vec<bool>) {
         text.extend_from_slice(random.pick(&["", "a", " = ", "%%", ", ", "\n", "\u{e9}"]).as_bytes());
         if random.below(5) > 0 {
             text.push(b'%');
-            text.extend_from_slice(
-                random.pick(&["", "", "", "0", "-", "+", " ", "8", "08", "-12", "+5", "30"]).as_bytes(),
-            );
+            let width = random.pick(&["", "", "", "0", "-", "+", " ", "8", "08", "-12", "+5", "30"]);
+            text.extend_from_slice(width.as_bytes());
             let conversion = random.pick(&conversions);
+            // A hash is as long as chance wants, if it has a width.
+            let hash = ["p", "pK"].contains(&conversion) && !["", "-", " "].contains(&width);
+            let conversion = if hash { "px" } else { conversion };
             let conversion = if fixed && matches!(conversion, "q" | "lc" | "p9") { "d" } else { conversion };
             let address = ["s", "pI4", "pi4", "pI6", "pi6"].contains(&conversion);
             let pointer = conversion.starts_with('p') && !address;
@@ -211,7 +213,7 @@ fn constants(random: &mut Random, counts: &mut Counts) {
                 b"abcdefgh",
                 b"\xc3\xa9t.....",
             ]));
-            page.extend(strings());
+            page.extend(texts());
             pair.fill(&page);
             let second = Arg::Value(CONSTANTS, random.pick(&starts));
             let size = Arg::Num(1 + random.below(9) as i64);
@@ -258,7 +260,7 @@ fn prints(random: &mut Random, counts: &mut Counts) {
         let mut page = vec![0; TEXT as usize];
         let (format, addresses) = format(random, false);
         page[..format.len()].copy_from_slice(&format);
-        page.extend(strings());
+        page.extend(texts());
         page[128..224].fill_with(|| random.next() as u8);
         pair.fill(&page);
         // Sometimes without its end.
