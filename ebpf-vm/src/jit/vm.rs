@@ -11,8 +11,8 @@ use super::trampolines::Table;
 use crate::fault::HelperFault;
 use crate::host::{Outcome, ProgIdx};
 use crate::insn::Size;
-use crate::interp::Limits;
 use crate::interp::resume::Suspended;
+use crate::interp::{Limits, MAX_CALL_FRAMES};
 use crate::memory::{self, Direct, FRAME_SIZE, Memory, Slab};
 
 /// A helper has answered: go on.
@@ -163,11 +163,13 @@ impl Vm {
         self.is_same_stack(memory) && memory.slabs().len() >= self.maps
     }
 
-    /// Are the functions still active that were when the code last looked?
+    /// Are the functions still active that were when the code last looked, with room for others? Only a host that
+    /// replaces all of memory changes that.
     #[inline]
     pub fn is_same_stack(&self, memory: &mut Memory) -> bool {
         let (frames, stack) = memory.stack.direct();
         frames == self.frames
+            && stack.len() >= MAX_CALL_FRAMES * FRAME_SIZE as usize
             && std::ptr::eq(stack.as_mut_ptr(), self.stack)
             && std::ptr::eq(memory.stack.used(), self.used)
     }
