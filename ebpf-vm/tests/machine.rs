@@ -120,3 +120,17 @@ fn maps_are_filled_in_natural_form() {
         "{wrong}"
     );
 }
+
+/// Variables of a data section go by name.
+#[test]
+fn a_data_section_is_a_table_of_its_variables() {
+    let mut machine = Machine::builder().object(load("v3", "globals")).build().unwrap();
+    let rodata = machine.map(".rodata").unwrap();
+    let value = machine.lookup(rodata, &[0; 4]).unwrap();
+    let natural = machine.decode_value(rodata, &value).remove(0);
+    assert!(natural["limits"].is_object(), "{natural}");
+    let unknown = machine.encode_value(rodata, &json!({ "evry": 1 })).unwrap_err().to_string();
+    assert!(unknown.starts_with("expected a variable (`") && unknown.ends_with("found `evry`"), "{unknown}");
+    let known = machine.encode_value(rodata, &natural).unwrap();
+    assert_eq!(machine.decode_value(rodata, &known), [natural]);
+}
