@@ -2,9 +2,9 @@
 //!
 //! The kernel's subset: `%d %i %u %x %X` with `l` or `ll`, `%c`, `%s %pks %pus`, `%p %px %pK`, `%ps %pS %pB`,
 //! `%pi4 %pI4 %pi6 %pI6`, each with `[0 +-]*` and a width. Strings and addresses of packets are read from the
-//! program's own memory; what cannot be read is empty, as in the kernel. Where a kernel prints a hash of an
-//! address (`%p`, `%pK`), its lower half is printed; where the name of a function (`%ps`), its number. Of a text that is cut off, the kernel does not count
-//! addresses of packets, and loses its place among the arguments; here all is counted.
+//! program's own memory; what cannot be read is empty, as in the kernel. Where a kernel prints a hash of an address
+//! (`%p`, `%pK`), its lower half is printed; where the name of a function (`%ps`), its number. Of a text that is cut
+//! off, the kernel does not count addresses of packets, and loses its place among the arguments; here all is counted.
 
 use std::fmt::Write as _;
 
