@@ -114,7 +114,7 @@ fn what_the_kernel_refuses_and_answers_is_what_the_library_does() {
             let here = model(object.program(&program.name).unwrap().test_run(run), ctx.is_some());
             let what =
                 format!("{} call {call}: {size} bytes, {ctx:?}, repeat {repeat}, room {room}", program.name);
-            assert!(here == there, "{what}\nhere  {:x?}\nthere {:x?}", brief(&here), brief(&there));
+            assert!(here == there, "{what}\nhere  {}\nthere {}", brief(&here), brief(&there));
             let outcome = here.map_or_else(|errno| format!("errno {errno}"), |_| "answered".into());
             *outcomes.entry(format!("{}: {outcome}", program.name)).or_default() += 1;
         }
@@ -128,8 +128,12 @@ fn what_the_kernel_refuses_and_answers_is_what_the_library_does() {
 }
 
 /// Enough of an outcome to see the difference.
-fn brief(outcome: &Outcome) -> Result<(u32, usize, Vec<u8>, Option<[u32; 6]>), i32> {
-    outcome
-        .clone()
-        .map(|(verdict, data, ctx)| (verdict, data.len(), data[..data.len().min(24)].to_vec(), ctx))
+fn brief(outcome: &Outcome) -> String {
+    match outcome {
+        Ok((verdict, data, ctx)) => {
+            let begin = &data[..data.len().min(24)];
+            format!("verdict {verdict}, {} bytes {begin:x?}, context {ctx:x?}", data.len())
+        }
+        Err(errno) => format!("errno {errno}"),
+    }
 }

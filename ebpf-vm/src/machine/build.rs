@@ -6,10 +6,10 @@ use super::names::MapName;
 use super::{Linked, Machine};
 use crate::check::CheckError;
 use crate::engine::{Code, Engine};
-use crate::helpers::{CreateError, MapSet};
+use crate::helpers::{self, CreateError, MapSet};
 use crate::insn::{Insn, Size, mode, wide};
 use crate::interp::Limits;
-use crate::load::{self, Initial, MapDef, MapSpec, Object, Reference};
+use crate::load::{self, Initial, LoadError, MapDef, MapSpec, Object, Reference};
 use crate::maps::Kind;
 use crate::memory::{MapIdx, Memory};
 use crate::program::Program;
@@ -54,6 +54,9 @@ pub enum BuildError {
         /// Why.
         error: CheckError,
     },
+    /// A program calls what is not there: a helper or a kernel function.
+    #[error(transparent)]
+    Helper(#[from] LoadError),
     /// An inner map was asked for of what is no map of maps.
     #[error("map `{outer}` is no map of maps: `{name}` cannot be made after its template")]
     NoTemplate {
@@ -128,8 +131,10 @@ impl Builder {
     /// Creates the maps and makes the programs ready.
     ///
     /// # Errors
-    /// A map that a kernel would refuse, pinned maps that are not alike, a program that cannot be executed.
+    /// A program that calls a helper which is not there or that cannot be executed, a map that a kernel would refuse,
+    /// pinned maps that are not alike.
     pub fn build(self) -> Result<Machine, BuildError> {
+        self.objects.iter().try_for_each(helpers::check)?;
         let mut link = Link { cpus: self.cpus, ..Link::default() };
         for (at, object) in self.objects.iter().enumerate() {
             link.declare(&self.objects, at, object)?;
