@@ -27,6 +27,7 @@ fn errnos_have_linux_numbers() {
         ("ENOTSOCK", 88),
         ("EMSGSIZE", 90),
         ("EOPNOTSUPP", 95),
+        ("EAFNOSUPPORT", 97),
         ("ENETDOWN", 100),
         ("ENOBUFS", 105),
         ("ENOTCONN", 107),
