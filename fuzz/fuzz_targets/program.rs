@@ -77,6 +77,7 @@ fn maps() -> (Memory, MapSet) {
             initial: Initial::Empty,
             key: TypeId(0),
             value: TypeId(0),
+            lock: None,
         };
         let at = set.add(&def, CPUS, &mut memory).expect("the kernel creates such maps");
         if map_type == 3 {

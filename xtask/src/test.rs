@@ -1,7 +1,7 @@
 //! `cargo xtask test`: set-up and every check of the project, one step after the other.
 //!
 //! All steps run even if one fails. Everything is built in the dev profile but the command
-//! itself, which the scripts run in release.
+//! itself, which the scripts run optimized.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -16,6 +16,9 @@ const LICENCES: &str = "licences (cargo-deny)";
 const CORPUS: &str = "scripts/corpus.py";
 const REFERENCE: &str = "scripts/reference/compare.py";
 const BIG: &str = "scripts/big.py";
+
+/// How the command is built for the scripts.
+const PROFILE: &str = "scripts";
 
 const DOWNSTREAM: &str = "examples/downstream";
 /// What its test keeps of the bug that it finds.
@@ -39,8 +42,8 @@ pub fn run(root: &Path, options: &[String]) -> Result<(), Failure> {
     steps.run("conformance", || conformance::run(root, Mode::Check).into());
     steps.run("tidy", || tidy::run(root).into());
     steps.run("tests (those of model and running kernel among them)", || tests(root, &target));
-    steps.run("release build", || {
-        must_succeed(cargo(root, &["build", "--release", "--locked", "-p", "xdpsim"])).into()
+    steps.run("the command, optimized", || {
+        must_succeed(cargo(root, &["build", "--profile", PROFILE, "--locked", "-p", "xdpsim"])).into()
     });
     steps.run("downstream (examples/downstream)", || downstream(root, &target));
     steps.run("examples (xdpsim test)", || examples(root, &target));
@@ -62,7 +65,7 @@ pub fn target_folder(root: &Path) -> PathBuf {
 
 /// The examples hold what they expect.
 fn examples(root: &Path, target: &Path) -> Outcome {
-    let binary = target.join("release").join(format!("xdpsim{}", env::consts::EXE_SUFFIX));
+    let binary = target.join(PROFILE).join(format!("xdpsim{}", env::consts::EXE_SUFFIX));
     must_succeed(command(root, &binary.display().to_string(), &["test", "examples/"])).into()
 }
 
@@ -125,7 +128,7 @@ fn downstream(root: &Path, target: &Path) -> Outcome {
     }
     let kept = |ending: &str| own.join(format!("{KEPT}.{ending}")).display().to_string();
     let (scenario, capture) = (kept("toml"), kept("pcapng"));
-    let xdpsim = target.join("release/xdpsim").display().to_string();
+    let xdpsim = target.join(PROFILE).join("xdpsim").display().to_string();
     let check = must_succeed(command(root, &xdpsim, &["check", &scenario]));
     check.and(must_succeed(command(root, &xdpsim, &["explain", &scenario, &capture, "--frame", "1"]))).into()
 }
@@ -137,7 +140,7 @@ fn script(root: &Path, target: &Path, file: &str, needs: &[&str]) -> Outcome {
     }
     tools::with(needs, || {
         let mut python: Command = command(root, "python3", &[file]);
-        python.env("XDPSIM", target.join("release/xdpsim"));
+        python.env("XDPSIM", target.join(PROFILE).join("xdpsim"));
         must_succeed(python).into()
     })
 }
