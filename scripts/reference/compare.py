@@ -92,7 +92,7 @@ def compare(xdpsim, scenario, capture):
 
 def arguments():
     parser = argparse.ArgumentParser(description="Compares xdpsim with the independent reference.")
-    parser.add_argument("--xdpsim", type=pathlib.Path, default=ROOT / "target/release/xdpsim")
+    parser.add_argument("--xdpsim", type=pathlib.Path, default=os.environ.get("XDPSIM", ROOT / "target/release/xdpsim"))
     parser.add_argument("--captures", type=pathlib.Path, default=ROOT / "testdata/captures")
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     options = parser.parse_args()
