@@ -334,33 +334,237 @@ pub const TST_06: RuleId = RuleId(163);
 pub const TST_07: RuleId = RuleId(164);
 /// TST-08: Live mode: page contents are not reset.
 pub const TST_08: RuleId = RuleId(165);
+/// MCAST-01: Which maps.
+pub const MCAST_01: RuleId = RuleId(166);
+/// MCAST-02: The index is two keys.
+pub const MCAST_02: RuleId = RuleId(167);
+/// MCAST-03: One containing map.
+pub const MCAST_03: RuleId = RuleId(168);
+/// MCAST-04: Bits above 32.
+pub const MCAST_04: RuleId = RuleId(169);
+/// MCAST-05: The lookup happens twice.
+pub const MCAST_05: RuleId = RuleId(170);
+/// MCAST-06: The helper's lookup as posted.
+pub const MCAST_06: RuleId = RuleId(171);
+/// MCAST-07: No forward group when the helper looks.
+pub const MCAST_07: RuleId = RuleId(172);
+/// MCAST-08: No forward group any more when the redirect looks.
+pub const MCAST_08: RuleId = RuleId(173);
+/// MCAST-09: No exclude group.
+pub const MCAST_09: RuleId = RuleId(174);
+/// MCAST-10: Exclude key 0.
+pub const MCAST_10: RuleId = RuleId(175);
+/// MCAST-11: Forward key 0.
+pub const MCAST_11: RuleId = RuleId(176);
+/// MCAST-12: How many groups.
+pub const MCAST_12: RuleId = RuleId(177);
+/// MCAST-13: A key beyond the containing map.
+pub const MCAST_13: RuleId = RuleId(178);
+/// MCAST-14: Key size of the containing map.
+pub const MCAST_14: RuleId = RuleId(179);
+/// MCAST-15: The walk (native).
+pub const MCAST_15: RuleId = RuleId(180);
+/// MCAST-16: Who is in B.
+pub const MCAST_16: RuleId = RuleId(181);
+/// MCAST-17: The original and its clones.
+pub const MCAST_17: RuleId = RuleId(182);
+/// MCAST-18: Duplicates.
+pub const MCAST_18: RuleId = RuleId(183);
+/// MCAST-19: Ports of B that are not in A.
+pub const MCAST_19: RuleId = RuleId(184);
+/// MCAST-20: The ingress port is not excluded by itself.
+pub const MCAST_20: RuleId = RuleId(185);
+/// MCAST-21: Types of groups.
+pub const MCAST_21: RuleId = RuleId(186);
+/// MCAST-22: Maps of maps of maps.
+pub const MCAST_22: RuleId = RuleId(187);
+/// MCAST-23: An empty A.
+pub const MCAST_23: RuleId = RuleId(188);
+/// MCAST-24: An empty B.
+pub const MCAST_24: RuleId = RuleId(189);
+/// MCAST-25: Everything excluded.
+pub const MCAST_25: RuleId = RuleId(190);
+/// MCAST-26: A target that can't transmit stops the walk (native).
+pub const MCAST_26: RuleId = RuleId(191);
+/// MCAST-27: A clone fails (native).
+pub const MCAST_27: RuleId = RuleId(192);
+/// MCAST-28: The conversion fails.
+pub const MCAST_28: RuleId = RuleId(193);
+/// MCAST-29: Generic mode.
+pub const MCAST_29: RuleId = RuleId(194);
+/// MCAST-30: Flags.
+pub const MCAST_30: RuleId = RuleId(195);
+/// MCAST-31: Tracepoints.
+pub const MCAST_31: RuleId = RuleId(196);
+/// MCAST-32: Programs of entries.
+pub const MCAST_32: RuleId = RuleId(197);
+/// MCAST-33: Bulk queues.
+pub const MCAST_33: RuleId = RuleId(198);
+/// MCAST-34: A group changes during the walk.
+pub const MCAST_34: RuleId = RuleId(199);
+/// MCAST-35: A device is unregistered.
+pub const MCAST_35: RuleId = RuleId(200);
+/// MCAST-36: Frames with fragments.
+pub const MCAST_36: RuleId = RuleId(201);
+/// MCAST-37: Redirects to C and to a group in one run.
+pub const MCAST_37: RuleId = RuleId(202);
+/// MCAST-38: The RFC's example.
+pub const MCAST_38: RuleId = RuleId(203);
+/// MCAST-39: Arguments.
+pub const MCAST_39: RuleId = RuleId(204);
+/// MCAST-40: Flags.
+pub const MCAST_40: RuleId = RuleId(205);
+/// MCAST-41: What the helper does.
+pub const MCAST_41: RuleId = RuleId(206);
+/// MCAST-42: EXCLUDE_INGRESS.
+pub const MCAST_42: RuleId = RuleId(207);
+/// MCAST-43: Who is in `ex_map`.
+pub const MCAST_43: RuleId = RuleId(208);
+/// MCAST-44: Targets that can't transmit (native).
+pub const MCAST_44: RuleId = RuleId(209);
+/// MCAST-45: Clones.
+pub const MCAST_45: RuleId = RuleId(210);
+/// MCAST-46: Nothing left, no memory (native).
+pub const MCAST_46: RuleId = RuleId(211);
+/// MCAST-47: Generic mode.
+pub const MCAST_47: RuleId = RuleId(212);
+/// MCAST-48: The walk is bounded.
+pub const MCAST_48: RuleId = RuleId(213);
+/// MCAST-49: Programs of entries.
+pub const MCAST_49: RuleId = RuleId(214);
+/// MCAST-50: What it cost, as reported.
+pub const MCAST_50: RuleId = RuleId(215);
+/// MCAST-51: What merged.
+pub const MCAST_51: RuleId = RuleId(216);
+/// MCAST-52: What "upper" does not do.
+pub const MCAST_52: RuleId = RuleId(217);
+/// MCAST-53: Lost on the way.
+pub const MCAST_53: RuleId = RuleId(218);
+/// MCAST-54: Equivalences.
+pub const MCAST_54: RuleId = RuleId(219);
+/// MCAST-55: A bond's members as exclude group.
+pub const MCAST_55: RuleId = RuleId(220);
+/// MCAST-K01: The RFC's call is refused.
+pub const MCAST_K01: RuleId = RuleId(221);
+/// MCAST-K02: A group without a null check.
+pub const MCAST_K02: RuleId = RuleId(222);
+/// MCAST-K03: A group of another type.
+pub const MCAST_K03: RuleId = RuleId(223);
+/// MCAST-K04: Templates at creation.
+pub const MCAST_K04: RuleId = RuleId(224);
+/// MCAST-K05: Groups by number as they are done today.
+pub const MCAST_K05: RuleId = RuleId(225);
+/// MCAST-K06: No such group.
+pub const MCAST_K06: RuleId = RuleId(226);
+/// MCAST-K07: Replaced and closed groups.
+pub const MCAST_K07: RuleId = RuleId(227);
+/// MCAST-K08: Errors of the control plane.
+pub const MCAST_K08: RuleId = RuleId(228);
+/// MCAST-K09: Size of the containing array.
+pub const MCAST_K09: RuleId = RuleId(229);
+/// MCAST-K10: Accounted memory.
+pub const MCAST_K10: RuleId = RuleId(230);
+/// MCAST-K11: The RFC on an unmodified kernel (native).
+pub const MCAST_K11: RuleId = RuleId(231);
+/// MCAST-K12: In generic mode that fails open.
+pub const MCAST_K12: RuleId = RuleId(232);
+/// MCAST-K13: As a bitmap.
+pub const MCAST_K13: RuleId = RuleId(233);
+/// MCAST-K14: What the lookups cost.
+pub const MCAST_K14: RuleId = RuleId(234);
+/// MCAST-K15: What excluding costs.
+pub const MCAST_K15: RuleId = RuleId(235);
+/// MCAST-P01: Definition.
+pub const MCAST_P01: RuleId = RuleId(236);
+/// MCAST-P02: As sets.
+pub const MCAST_P02: RuleId = RuleId(237);
+/// MCAST-P03: Multiplicity.
+pub const MCAST_P03: RuleId = RuleId(238);
+/// MCAST-P04: Idempotence.
+pub const MCAST_P04: RuleId = RuleId(239);
+/// MCAST-P05: Composition.
+pub const MCAST_P05: RuleId = RuleId(240);
+/// MCAST-P06: Monotone in A.
+pub const MCAST_P06: RuleId = RuleId(241);
+/// MCAST-P07: Antitone in B.
+pub const MCAST_P07: RuleId = RuleId(242);
+/// MCAST-P08: Self.
+pub const MCAST_P08: RuleId = RuleId(243);
+/// MCAST-P09: Neutral.
+pub const MCAST_P09: RuleId = RuleId(244);
+/// MCAST-P10: Only the overlap counts.
+pub const MCAST_P10: RuleId = RuleId(245);
+/// MCAST-P11: B is a set.
+pub const MCAST_P11: RuleId = RuleId(246);
+/// MCAST-P12: A is a list.
+pub const MCAST_P12: RuleId = RuleId(247);
+/// MCAST-P13: Partition.
+pub const MCAST_P13: RuleId = RuleId(248);
+/// MCAST-P14: Renaming.
+pub const MCAST_P14: RuleId = RuleId(249);
+/// MCAST-P15: Ingress.
+pub const MCAST_P15: RuleId = RuleId(250);
+/// MCAST-P16: Conservation without errors.
+pub const MCAST_P16: RuleId = RuleId(251);
+/// MCAST-P17: Conservation with an error.
+pub const MCAST_P17: RuleId = RuleId(252);
+/// MCAST-P18: An error cuts or skips.
+pub const MCAST_P18: RuleId = RuleId(253);
+/// MCAST-P19: Flags are sets.
+pub const MCAST_P19: RuleId = RuleId(254);
+/// MCAST-P20: Modes agree.
+pub const MCAST_P20: RuleId = RuleId(255);
+/// MCAST-P21: Index.
+pub const MCAST_P21: RuleId = RuleId(256);
+/// MCAST-P22: Disjoint keys.
+pub const MCAST_P22: RuleId = RuleId(257);
+/// MCAST-P23: Join and leave.
+pub const MCAST_P23: RuleId = RuleId(258);
+/// MCAST-P24: A port vanishes.
+pub const MCAST_P24: RuleId = RuleId(259);
+/// MCAST-P25: A bond grows.
+pub const MCAST_P25: RuleId = RuleId(260);
+/// MCAST-P26: Determinism.
+pub const MCAST_P26: RuleId = RuleId(261);
+/// MCAST-P27: Batches.
+pub const MCAST_P27: RuleId = RuleId(262);
+/// MCAST-P28: Snapshot.
+pub const MCAST_P28: RuleId = RuleId(263);
+/// MCAST-P29: Encodings agree.
+pub const MCAST_P29: RuleId = RuleId(264);
+/// MCAST-P30: The filter's cost.
+pub const MCAST_P30: RuleId = RuleId(265);
+/// MCAST-P31: Counting precomputed differences.
+pub const MCAST_P31: RuleId = RuleId(266);
+/// MCAST-P32: Memory.
+pub const MCAST_P32: RuleId = RuleId(267);
 /// RSS-01: `fixed`.
-pub const RSS_01: RuleId = RuleId(166);
+pub const RSS_01: RuleId = RuleId(268);
 /// RSS-02: `round_robin`.
-pub const RSS_02: RuleId = RuleId(167);
+pub const RSS_02: RuleId = RuleId(269);
 /// RSS-03: `toeplitz`.
-pub const RSS_03: RuleId = RuleId(168);
+pub const RSS_03: RuleId = RuleId(270);
 /// RSS-04: Hash input of TCP and UDP.
-pub const RSS_04: RuleId = RuleId(169);
+pub const RSS_04: RuleId = RuleId(271);
 /// RSS-05: Hash input of other IP packets.
-pub const RSS_05: RuleId = RuleId(170);
+pub const RSS_05: RuleId = RuleId(272);
 /// RSS-06: VLAN tags.
-pub const RSS_06: RuleId = RuleId(171);
+pub const RSS_06: RuleId = RuleId(273);
 /// RSS-07: What cannot be hashed.
-pub const RSS_07: RuleId = RuleId(172);
+pub const RSS_07: RuleId = RuleId(274);
 /// RSS-08: Queue to CPU.
-pub const RSS_08: RuleId = RuleId(173);
+pub const RSS_08: RuleId = RuleId(275);
 /// RSS-09: veth does not hash.
-pub const RSS_09: RuleId = RuleId(174);
+pub const RSS_09: RuleId = RuleId(276);
 /// RSS-10: A port that does not receive.
-pub const RSS_10: RuleId = RuleId(175);
+pub const RSS_10: RuleId = RuleId(277);
 /// RSS-11: When the interrupt comes.
-pub const RSS_11: RuleId = RuleId(176);
+pub const RSS_11: RuleId = RuleId(278);
 /// RSS-12: A queue does not wait without end.
-pub const RSS_12: RuleId = RuleId(177);
+pub const RSS_12: RuleId = RuleId(279);
 
 /// How many rules there are.
-pub(super) const COUNT: usize = 178;
+pub(super) const COUNT: usize = 280;
 
 /// Name and title of every rule, in catalogue order.
 pub(super) static TABLE: [(&str, &str); COUNT] = [
@@ -530,6 +734,108 @@ pub(super) static TABLE: [(&str, &str); COUNT] = [
     ("TST-06", "Live mode: verdicts"),
     ("TST-07", "Live mode: errors are not reported"),
     ("TST-08", "Live mode: page contents are not reset"),
+    ("MCAST-01", "Which maps"),
+    ("MCAST-02", "The index is two keys"),
+    ("MCAST-03", "One containing map"),
+    ("MCAST-04", "Bits above 32"),
+    ("MCAST-05", "The lookup happens twice"),
+    ("MCAST-06", "The helper's lookup as posted"),
+    ("MCAST-07", "No forward group when the helper looks"),
+    ("MCAST-08", "No forward group any more when the redirect looks"),
+    ("MCAST-09", "No exclude group"),
+    ("MCAST-10", "Exclude key 0"),
+    ("MCAST-11", "Forward key 0"),
+    ("MCAST-12", "How many groups"),
+    ("MCAST-13", "A key beyond the containing map"),
+    ("MCAST-14", "Key size of the containing map"),
+    ("MCAST-15", "The walk (native)"),
+    ("MCAST-16", "Who is in B"),
+    ("MCAST-17", "The original and its clones"),
+    ("MCAST-18", "Duplicates"),
+    ("MCAST-19", "Ports of B that are not in A"),
+    ("MCAST-20", "The ingress port is not excluded by itself"),
+    ("MCAST-21", "Types of groups"),
+    ("MCAST-22", "Maps of maps of maps"),
+    ("MCAST-23", "An empty A"),
+    ("MCAST-24", "An empty B"),
+    ("MCAST-25", "Everything excluded"),
+    ("MCAST-26", "A target that can't transmit stops the walk (native)"),
+    ("MCAST-27", "A clone fails (native)"),
+    ("MCAST-28", "The conversion fails"),
+    ("MCAST-29", "Generic mode"),
+    ("MCAST-30", "Flags"),
+    ("MCAST-31", "Tracepoints"),
+    ("MCAST-32", "Programs of entries"),
+    ("MCAST-33", "Bulk queues"),
+    ("MCAST-34", "A group changes during the walk"),
+    ("MCAST-35", "A device is unregistered"),
+    ("MCAST-36", "Frames with fragments"),
+    ("MCAST-37", "Redirects to C and to a group in one run"),
+    ("MCAST-38", "The RFC's example"),
+    ("MCAST-39", "Arguments"),
+    ("MCAST-40", "Flags"),
+    ("MCAST-41", "What the helper does"),
+    ("MCAST-42", "EXCLUDE_INGRESS"),
+    ("MCAST-43", "Who is in `ex_map`"),
+    ("MCAST-44", "Targets that can't transmit (native)"),
+    ("MCAST-45", "Clones"),
+    ("MCAST-46", "Nothing left, no memory (native)"),
+    ("MCAST-47", "Generic mode"),
+    ("MCAST-48", "The walk is bounded"),
+    ("MCAST-49", "Programs of entries"),
+    ("MCAST-50", "What it cost, as reported"),
+    ("MCAST-51", "What merged"),
+    ("MCAST-52", "What \"upper\" does not do"),
+    ("MCAST-53", "Lost on the way"),
+    ("MCAST-54", "Equivalences"),
+    ("MCAST-55", "A bond's members as exclude group"),
+    ("MCAST-K01", "The RFC's call is refused"),
+    ("MCAST-K02", "A group without a null check"),
+    ("MCAST-K03", "A group of another type"),
+    ("MCAST-K04", "Templates at creation"),
+    ("MCAST-K05", "Groups by number as they are done today"),
+    ("MCAST-K06", "No such group"),
+    ("MCAST-K07", "Replaced and closed groups"),
+    ("MCAST-K08", "Errors of the control plane"),
+    ("MCAST-K09", "Size of the containing array"),
+    ("MCAST-K10", "Accounted memory"),
+    ("MCAST-K11", "The RFC on an unmodified kernel (native)"),
+    ("MCAST-K12", "In generic mode that fails open"),
+    ("MCAST-K13", "As a bitmap"),
+    ("MCAST-K14", "What the lookups cost"),
+    ("MCAST-K15", "What excluding costs"),
+    ("MCAST-P01", "Definition"),
+    ("MCAST-P02", "As sets"),
+    ("MCAST-P03", "Multiplicity"),
+    ("MCAST-P04", "Idempotence"),
+    ("MCAST-P05", "Composition"),
+    ("MCAST-P06", "Monotone in A"),
+    ("MCAST-P07", "Antitone in B"),
+    ("MCAST-P08", "Self"),
+    ("MCAST-P09", "Neutral"),
+    ("MCAST-P10", "Only the overlap counts"),
+    ("MCAST-P11", "B is a set"),
+    ("MCAST-P12", "A is a list"),
+    ("MCAST-P13", "Partition"),
+    ("MCAST-P14", "Renaming"),
+    ("MCAST-P15", "Ingress"),
+    ("MCAST-P16", "Conservation without errors"),
+    ("MCAST-P17", "Conservation with an error"),
+    ("MCAST-P18", "An error cuts or skips"),
+    ("MCAST-P19", "Flags are sets"),
+    ("MCAST-P20", "Modes agree"),
+    ("MCAST-P21", "Index"),
+    ("MCAST-P22", "Disjoint keys"),
+    ("MCAST-P23", "Join and leave"),
+    ("MCAST-P24", "A port vanishes"),
+    ("MCAST-P25", "A bond grows"),
+    ("MCAST-P26", "Determinism"),
+    ("MCAST-P27", "Batches"),
+    ("MCAST-P28", "Snapshot"),
+    ("MCAST-P29", "Encodings agree"),
+    ("MCAST-P30", "The filter's cost"),
+    ("MCAST-P31", "Counting precomputed differences"),
+    ("MCAST-P32", "Memory"),
     ("RSS-01", "`fixed`"),
     ("RSS-02", "`round_robin`"),
     ("RSS-03", "`toeplitz`"),

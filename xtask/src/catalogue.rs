@@ -19,6 +19,9 @@ use crate::Failure;
 /// Where the catalogue's files are.
 pub const FOLDER: &str = "docs/semantics";
 
+/// The file whose rules stand before all others.
+const FIRST: &str = "redirect.md";
+
 /// One rule: a heading and its clauses.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rule {
@@ -43,7 +46,7 @@ pub struct Clause {
     pub text: String,
 }
 
-/// All rules, files in alphabetical order, rules in the order of the text.
+/// All rules, [`FIRST`]'s and then files in alphabetical order, rules in the order of the text.
 #[derive(Debug, Default)]
 pub struct Catalogue {
     /// See [`Catalogue`].
@@ -60,7 +63,8 @@ impl Catalogue {
             .filter_map(|entry| entry.ok().map(|entry| entry.path()))
             .filter(|path| path.extension().is_some_and(|extension| extension == "md"))
             .collect();
-        paths.sort();
+        // What the kernel does comes first; the numbers of its rules do not move with other files.
+        paths.sort_by_key(|path| (!path.ends_with(FIRST), path.clone()));
 
         let mut catalogue = Catalogue::default();
         let mut faults = Vec::new();
@@ -89,13 +93,15 @@ impl Rule {
     }
 }
 
-/// Whether `text` has the form of a rule ID: three capitals, a dash, two digits.
+/// Whether `text` has the form of a rule ID: three to five capitals, a dash, perhaps a capital for a part of
+/// the family (`MCAST-K01`), two digits.
 pub fn is_rule_id(text: &str) -> bool {
-    let bytes = text.as_bytes();
-    bytes.len() == 6
-        && bytes[..3].iter().all(u8::is_ascii_uppercase)
-        && bytes[3] == b'-'
-        && bytes[4..].iter().all(u8::is_ascii_digit)
+    let Some((family, number)) = text.split_once('-') else { return false };
+    let number = number.strip_prefix(|c: char| c.is_ascii_uppercase()).unwrap_or(number);
+    (3..=5).contains(&family.len())
+        && family.bytes().all(|byte| byte.is_ascii_uppercase())
+        && number.len() == 2
+        && number.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// Splits `RED-04.c` into the rule and the letter; `RED-04` has no letter.
@@ -276,7 +282,10 @@ mod tests {
     fn clause_ids_split_into_rule_and_letter() {
         assert_eq!(split_clause_id("RED-04.c"), Some(("RED-04", Some('c'))));
         assert_eq!(split_clause_id("RED-04"), Some(("RED-04", None)));
-        for wrong in ["RED-4.a", "RED-04.", "RED-04.ab", "red-04.a", "RED-04.A"] {
+        assert_eq!(split_clause_id("MCAST-K04.b"), Some(("MCAST-K04", Some('b'))));
+        for wrong in
+            ["RED-4.a", "RED-04.", "RED-04.ab", "red-04.a", "RED-04.A", "RE-04", "MCAST-KP4", "MCAST-K1"]
+        {
             assert_eq!(split_clause_id(wrong), None, "{wrong}");
         }
     }

@@ -10,7 +10,8 @@ use crate::catalogue::{Catalogue, split_clause_id};
 use crate::tree;
 
 /// Folders whose Rust tests may cite.
-const RUST_FOLDERS: [&str; 5] = ["devmap-model", "sim-core", "pcap-replay", "benches", "kernel-oracle"];
+const RUST_FOLDERS: [&str; 6] =
+    ["devmap-model", "sim-core", "pcap-replay", "ebpf-vm", "benches", "kernel-oracle"];
 /// Folder whose Python functions may cite.
 const PYTHON_FOLDER: &str = "scripts";
 

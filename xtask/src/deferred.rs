@@ -88,7 +88,8 @@ impl Deferred {
 
 fn stands_for(id: &str, rule: &str, letter: char) -> bool {
     if let Some(family) = id.strip_suffix('*') {
-        return family.len() == 4 && is_rule_id(rule) && rule.starts_with(family);
+        // `CPU-*` is a family, `MCAST-K*` a part of one.
+        return family.contains('-') && is_rule_id(rule) && rule.starts_with(family);
     }
     match split_clause_id(id) {
         Some((of, None)) => of == rule,
