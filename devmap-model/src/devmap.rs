@@ -154,6 +154,11 @@ impl Devmap {
         keys.len()
     }
 
+    /// Bytes of heap, from the capacities.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        self.slots.heap_bytes() + self.attr.name.capacity()
+    }
+
     /// The used slots by ascending index (BRD-02).
     pub(crate) fn walk(&self) -> slots::Iter<'_> {
         self.slots.iter()

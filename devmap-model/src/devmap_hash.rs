@@ -8,7 +8,7 @@
 use crate::key_hash::KeyTable;
 use crate::{
     DevId, DevmapInfo, DevmapValue, Entry, Errno, MapAttr, MapKey, MapKind, MapMutations, Owner, UpdateEnv,
-    UpdateFlags, node,
+    UpdateFlags, heap, node,
 };
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, btree_map};
@@ -185,6 +185,18 @@ impl DevmapHash {
             self.remove(*key);
         });
         keys.len()
+    }
+
+    /// How many entries there are.
+    pub(crate) fn len(&self) -> usize {
+        self.by_key.len()
+    }
+
+    /// Bytes of heap, from the capacities.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        heap::table_bytes(self.by_key.capacity(), size_of::<(u32, Stamped)>())
+            + heap::tree_bytes(self.by_place.len(), size_of::<(Place, (MapKey, Entry))>())
+            + self.attr.name.capacity()
     }
 
     /// The entries in broadcast order (BRD-03).

@@ -62,6 +62,7 @@ pub mod table;
 pub mod targets;
 pub mod value;
 
+mod heap;
 mod key_hash;
 mod node;
 mod slots;

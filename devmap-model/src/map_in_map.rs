@@ -9,7 +9,7 @@
 //! Rules: HLP-16.
 
 use crate::devmap::next_index;
-use crate::{Errno, MapAttr, MapFlags, MapId, MapKey, MapKind, UpdateFlags};
+use crate::{Errno, MapAttr, MapFlags, MapId, MapKey, MapKind, UpdateFlags, heap};
 use std::collections::BTreeMap;
 use std::ops::Bound;
 
@@ -145,6 +145,11 @@ impl ArrayOfMaps {
         self.slots.get(&key).copied()
     }
 
+    /// Bytes of heap, from the number of slots in use.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        heap::tree_bytes(self.slots.len(), size_of::<(MapKey, MapId)>()) + self.attr.name.capacity()
+    }
+
     /// The maps in the slots.
     pub(crate) fn held(&self) -> impl Iterator<Item = MapId> + '_ {
         self.slots.values().copied()
@@ -253,6 +258,11 @@ impl HashOfMaps {
     #[inline]
     pub fn inner(&self, key: MapKey) -> Option<MapId> {
         self.slots.get(&key).copied()
+    }
+
+    /// Bytes of heap, from the number of slots in use.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        heap::tree_bytes(self.slots.len(), size_of::<(MapKey, MapId)>()) + self.attr.name.capacity()
     }
 
     /// The maps in the slots.

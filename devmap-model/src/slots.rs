@@ -8,7 +8,7 @@
 //!
 //! Rules: BRD-02.
 
-use crate::{DevId, Entry, MapKey};
+use crate::{DevId, Entry, MapKey, heap};
 use std::collections::{BTreeMap, btree_map};
 use std::{iter::Enumerate, slice};
 
@@ -59,6 +59,12 @@ impl Slots {
     /// The keys that point to a device.
     pub(crate) fn keys_of(&self, dev: DevId) -> Vec<MapKey> {
         self.iter().filter(|(_, entry)| entry.dev == dev).map(|(key, _)| key).collect()
+    }
+
+    /// Bytes of heap, from the capacities.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        self.near.capacity() * size_of::<Option<Entry>>()
+            + heap::tree_bytes(self.far.len(), size_of::<(u32, Entry)>())
     }
 
     pub(crate) fn iter(&self) -> Iter<'_> {

@@ -295,6 +295,17 @@ impl MapTable {
         self.version
     }
 
+    /// Bytes of heap that all maps take in the model, which is not what they would take in a kernel.
+    pub fn heap_bytes(&self) -> usize {
+        let maps = self.maps.iter().flatten().map(|held| match &held.map {
+            Map::Devmap(map) => map.heap_bytes(),
+            Map::DevmapHash(map) => map.heap_bytes(),
+            Map::ArrayOfMaps(map) => map.heap_bytes(),
+            Map::HashOfMaps(map) => map.heap_bytes(),
+        });
+        maps.sum::<usize>() + self.maps.capacity() * size_of::<Option<Held>>()
+    }
+
     fn shape(&self, id: MapId) -> Option<InnerShape> {
         self.get(id).map(|map| InnerShape::of(map.attr()))
     }

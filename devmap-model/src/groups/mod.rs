@@ -1,8 +1,9 @@
 //! Sets of ports as groups: what remains of one when another is taken away.
 //!
-//! A group is the broadcast walk of a map. Nothing here holds state or knows how a kernel would store the
-//! answer.
+//! A group is the broadcast walk of a map. [`difference()`] is the reference; [`encoding`] has ways to store groups and
+//! to find the same answer.
 
 pub mod difference;
+pub mod encoding;
 
 pub use difference::difference;
