@@ -33,7 +33,7 @@ pub fn run(root: &Path, target_folder: &Path) -> Outcome {
 
 fn run_targets(root: &Path, target_folder: &Path, seconds: u32) -> Result<(), Failure> {
     let folder = root.join("fuzz");
-    must_succeed(cargo(&folder, &["fuzz", "build", "-s", "none"]))?;
+    must_succeed(cargo(&folder, &["fuzz", "build", "--dev", "-s", "none"]))?;
     let work = target_folder.join("fuzz-runs");
     let mut running = Vec::new();
     for (target, seeds) in TARGETS {
@@ -66,7 +66,7 @@ fn start(
     let output = File::create(log(work, target)).map_err(|e| cannot("write its log", e))?;
     let errors = output.try_clone().map_err(|e| cannot("write its log", e))?;
 
-    let mut command = cargo(&root.join("fuzz"), &["fuzz", "run", "-s", "none", target]);
+    let mut command = cargo(&root.join("fuzz"), &["fuzz", "run", "--dev", "-s", "none", target]);
     command.arg(&corpus).arg(root.join(seeds));
     command.arg("--").arg(format!("-max_total_time={seconds}")).arg("-timeout=10").arg("-rss_limit_mb=1024");
     command.stdin(Stdio::null()).stdout(output).stderr(errors);
