@@ -124,10 +124,15 @@ impl Abilities {
         let maps = Abilities { forward_keys: true, exclude_keys: true, ..set };
         match design {
             Design::IndexSplit => Abilities { ingress: false, both: false, ..maps },
+            Design::TwoMaps => Abilities { exclude_keys: false, ..maps },
             Design::MainlineFlags => {
                 Abilities { exclude_groups: false, ingress: false, uppers: true, both: false, ..maps }
             }
-            Design::DenseBitmap | Design::SortedArrays => set,
+            Design::Precomputed => Abilities { both: false, ..maps },
+            Design::DenseBitmap | Design::Compressed | Design::SortedArrays | Design::BitStrings => set,
+            Design::PruningIds => Abilities { ingress: false, both: false, ..set },
+            Design::Replication => Abilities { forward_keys: true, ..set },
+            Design::DevmapFilter => Abilities { exclude_keys: false, ingress: false, uppers: true, ..maps },
         }
     }
 
@@ -138,7 +143,7 @@ impl Abilities {
             Exclude::Group(_) => self.exclude_groups,
             Exclude::Ingress => self.ingress || (self.uppers && uppers == 0),
             Exclude::IngressAndUppers => self.uppers,
-            Exclude::GroupAndIngress(_) => self.both,
+            Exclude::GroupAndIngress(_) => self.both && (!self.uppers || uppers == 0),
         }
     }
 }
@@ -147,10 +152,10 @@ impl Abilities {
 pub fn all(limits: &Limits) -> Vec<(Design, Box<dyn Encoding>)> {
     let mut all = Vec::new();
     for design in Design::ALL {
-        let forms: &[MapForm] =
-            if Abilities::of(design).forward_keys { &MapForm::ALL } else { &[MapForm::HashOfDevmapHash] };
+        let forms: &[MapForm] = if design.has_maps() { &MapForm::ALL } else { &[MapForm::HashOfDevmapHash] };
         for form in forms {
-            let mut limits = limits.with_form(*form).with_slots(limits.slots.max(limits.ports + 1));
+            let mut limits =
+                limits.with_form(*form).with_slots(limits.slots.max(limits.ports + 1)).with_ingress();
             if !Abilities::of(design).exclude_groups {
                 limits = Limits { exclude: 0, ..limits };
             }

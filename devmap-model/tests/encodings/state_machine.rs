@@ -156,7 +156,7 @@ impl Player {
             Change::Define(side, _, members) => members.iter().all(|member| member_fits(*side, member)),
             Change::Join(side, _, member) => member_fits(*side, member),
             Change::Leave(..) | Change::Gone(_) => true,
-            Change::BondGains(_, member) => self.able.exclude_groups || self.reference.uppers(*member) < 8,
+            Change::BondGains(_, member) => !self.able.uppers || self.reference.uppers(*member) < 8,
         }
     }
 

@@ -122,9 +122,13 @@ impl GroupMaps {
     pub(super) fn define(&mut self, key: u32, members: &[Member], program: bool) -> Result<Ops, Refusal> {
         let new = self.table.create(&self.group)?;
         let filled = members.iter().try_for_each(|member| self.put(new, *member, program));
-        if let Err(errno) = filled.and_then(|()| self.hold(key, new)) {
+        if let Err(errno) = filled.and_then(|()| self.put_in_place(key, new)) {
             self.table.destroy(new);
             return Err(errno.into());
+        }
+        if matches!(self.holder, Holder::Map(_)) {
+            // The slot keeps the map alive; the descriptor is closed.
+            self.table.destroy(new);
         }
         Ok(Ops { maps: 1, writes: members.len() as u64 + 1, ..Ops::NONE })
     }
@@ -183,21 +187,104 @@ impl GroupMaps {
         self.table.update(map, member.key, MapValue::Dev(value), UpdateFlags::ANY, &env)
     }
 
-    fn hold(&mut self, key: u32, new: MapId) -> Result<(), Errno> {
+    fn put_in_place(&mut self, key: u32, new: MapId) -> Result<(), Errno> {
         match &mut self.holder {
             Holder::Map(map) => {
                 let env = Namespace { ports: self.ports };
-                self.table.update(*map, MapKey(key), MapValue::Inner(new), UpdateFlags::ANY, &env)?;
-                // The slot keeps the map alive; the descriptor is closed.
-                self.table.destroy(new);
+                self.table.update(*map, MapKey(key), MapValue::Inner(new), UpdateFlags::ANY, &env)
             }
             Holder::List(list) => {
                 if let Some(old) = list.insert(key, new) {
                     self.table.destroy(old);
                 }
+                Ok(())
             }
         }
-        Ok(())
+    }
+}
+
+/// For designs that keep their maps open, and put one map under several keys.
+impl GroupMaps {
+    /// A new map with these members, in this order of a broadcast; it is under no key.
+    pub(super) fn create(&mut self, members: &[Member]) -> Result<(MapId, Ops), Refusal> {
+        let map = self.table.create(&self.group)?;
+        match self.rewrite(map, members) {
+            Ok(ops) => Ok((map, ops + Ops { maps: 1, ..Ops::NONE })),
+            Err(refusal) => {
+                self.table.destroy(map);
+                Err(refusal)
+            }
+        }
+    }
+
+    /// Writes members into a map, in their order.
+    pub(super) fn fill(&mut self, map: MapId, members: &[Member]) -> Result<(), Refusal> {
+        Ok(members.iter().try_for_each(|member| self.put(map, *member, false))?)
+    }
+
+    /// Makes a map hold these members, in this order of a broadcast, with as few updates as its buckets allow.
+    ///
+    /// What is updated comes first in its bucket (BRD-03). So the end of a bucket that is right already stays, and the
+    /// others are written from the last to the first.
+    pub(super) fn rewrite(&mut self, map: MapId, wanted: &[Member]) -> Result<Ops, Refusal> {
+        let mut writes = 0;
+        let keys: BTreeMap<MapKey, IfIndex> = wanted.iter().map(|member| (member.key, member.port)).collect();
+        for member in self.members_of(map) {
+            if keys.get(&member.key) != Some(&member.port) {
+                self.table.delete(map, member.key)?;
+                writes += 1;
+            }
+        }
+        let present = self.members_of(map);
+        let bucket = |member: &Member| self.bucket(member.key);
+        let mut present = present.chunk_by(|one, other| bucket(one) == bucket(other)).peekable();
+        let mut missing = Vec::new();
+        for wanted in wanted.chunk_by(|one, other| bucket(one) == bucket(other)) {
+            let there = present.next_if(|there| bucket(&there[0]) == bucket(&wanted[0])).unwrap_or(&[]);
+            let right = wanted.iter().rev().zip(there.iter().rev()).take_while(|(one, other)| one == other);
+            missing.extend(wanted[..wanted.len() - right.count()].iter().rev());
+        }
+        self.fill(map, &missing)?;
+        Ok(Ops::writes(writes + missing.len() as u64))
+    }
+
+    /// Puts a map under a key.
+    pub(super) fn hold(&mut self, key: u32, map: MapId) -> Result<Ops, Refusal> {
+        self.put_in_place(key, map)?;
+        Ok(Ops::WRITE)
+    }
+
+    /// Empties a key.
+    pub(super) fn release(&mut self, key: u32) -> Ops {
+        let released = match &mut self.holder {
+            Holder::Map(map) => self.table.delete(*map, MapKey(key)).is_ok(),
+            Holder::List(list) => list.remove(&key).is_some(),
+        };
+        Ops::writes(u64::from(released))
+    }
+
+    /// Closes a map, which goes when it is under no key.
+    pub(super) fn close(&mut self, map: MapId) {
+        self.table.destroy(map);
+    }
+
+    /// The members of a group in the order of a broadcast.
+    pub(super) fn members(&self, key: u32) -> Vec<Member> {
+        self.map(key).map_or_else(Vec::new, |map| self.members_of(map))
+    }
+
+    fn members_of(&self, map: MapId) -> Vec<Member> {
+        let entries = self.table.targets(map);
+        entries.map(|(key, entry)| Member { key, port: entry.ifindex }).collect()
+    }
+
+    /// Where a key is in the order of a broadcast; keys of one bucket are ordered by when they were written.
+    fn bucket(&self, key: MapKey) -> u32 {
+        match self.group.kind {
+            MapKind::Devmap => key.0,
+            // At most 2^31 entries, as creation made sure.
+            _ => key.0 & (self.group.max_entries.next_power_of_two() - 1),
+        }
     }
 }
 

@@ -29,25 +29,39 @@
 
 pub mod memory;
 
+mod bier;
 mod bits;
+mod compressed;
 mod dense;
 mod design;
+mod filter;
 mod index_split;
 mod mainline;
 mod maps;
 mod ops;
+mod precomputed;
+mod pruning;
 mod refusal;
+mod replication;
 mod sorted;
+mod two_maps;
 mod uppers;
 mod words;
 
+pub use bier::BitStrings;
+pub use compressed::Compressed;
 pub use dense::DenseBitmap;
 pub use design::Design;
+pub use filter::DevmapFilter;
 pub use index_split::{IndexKeys, IndexSplit};
 pub use mainline::MainlineFlags;
 pub use ops::Ops;
+pub use precomputed::Precomputed;
+pub use pruning::{ExclusionId, PacketIds, PruningIds, ReplicationId};
 pub use refusal::{Quantity, Refusal};
+pub use replication::Replication;
 pub use sorted::SortedArrays;
+pub use two_maps::TwoMaps;
 pub use words::{Bond, Exclude, GroupId, Limits, MapForm, Member, Order, Query, Side};
 
 use crate::{IfIndex, MapKey};

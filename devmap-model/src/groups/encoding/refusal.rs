@@ -21,6 +21,8 @@ pub enum Quantity {
     Keys,
     /// Members of all groups together.
     Members,
+    /// Instances of a port.
+    Instances,
     /// Devices directly above a port.
     Uppers,
     /// Bytes of memory.
@@ -36,6 +38,7 @@ impl fmt::Display for Quantity {
             Quantity::Pairs => "pairs of forward group and exclude set",
             Quantity::Keys => "keys of the containing map",
             Quantity::Members => "members of all groups",
+            Quantity::Instances => "instances of a port",
             Quantity::Uppers => "upper devices of a port",
             Quantity::Bytes => "bytes",
         })

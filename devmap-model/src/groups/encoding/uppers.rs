@@ -19,13 +19,18 @@ impl Uppers {
     }
 
     pub(super) fn add(&mut self, port: IfIndex, upper: IfIndex) -> Result<(), Refusal> {
-        let uppers = self.of(port);
-        if uppers.contains(&upper) {
-            return Ok(());
+        self.check(port, upper)?;
+        if !self.of(port).contains(&upper) {
+            self.0.entry(port).or_default().push(upper);
         }
-        Refusal::above(Quantity::Uppers, uppers.len() as u64 + 1, MOST_UPPERS as u64)?;
-        self.0.entry(port).or_default().push(upper);
         Ok(())
+    }
+
+    /// Whether there is room for one more.
+    pub(super) fn check(&self, port: IfIndex, upper: IfIndex) -> Result<(), Refusal> {
+        let uppers = self.of(port);
+        let wanted = uppers.len() + usize::from(!uppers.contains(&upper));
+        Refusal::above(Quantity::Uppers, wanted as u64, MOST_UPPERS as u64)
     }
 
     /// A device was unregistered: it is above and below nobody.
