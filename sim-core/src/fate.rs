@@ -169,6 +169,10 @@ fates! {
     TxStuck = "tx_stuck", Driver, DRV_08, None;
     /// In the ring of a veth that was taken down.
     Purged = "purged", Driver, LAW_06, None;
+    /// Generic mode, veth: the other end is down or gone, and the skb was freed.
+    PeerDown = "peer_down", Driver, GEN_05, None;
+    /// Generic mode, veth: the backlog of the CPU is full, and the skb was freed.
+    BacklogFull = "backlog_full", Driver, GEN_05, None;
     /// Made more hops than the scenario allows.
     HopLimit = "hop_limit", Receive, HLP_18, None;
 }

@@ -105,6 +105,24 @@ bitflags! {
         const HASH_EXIST_NEEDS_KEY = 1 << 44;
         /// [`MapMutations::OWNER_NOT_STICKY`] (MAP-07).
         const OWNER_NOT_STICKY = 1 << 45;
+        /// A port in generic mode works as in native mode (GEN-01).
+        const GENERIC_IS_NATIVE = 1 << 46;
+        /// Generic mode asks targets for NDO_XMIT (GEN-02).
+        const GENERIC_ASKS_FEATURES = 1 << 47;
+        /// Broadcast in generic mode leaves bad targets out (GEN-04).
+        const GENERIC_SKIPS_BAD = 1 << 48;
+        /// What a device does not transmit is an error of the redirect in generic mode (GEN-05).
+        const GENERIC_XMIT_ERROR = 1 << 49;
+        /// A device's first entry decides about the program of a whole poll in generic mode (GEN-06).
+        const GENERIC_FIRST_PROGRAM = 1 << 50;
+        /// Metadata reaches an entry's program in generic mode (GEN-06).
+        const GENERIC_KEEPS_META = 1 << 51;
+        /// Skbs with fragments can be cloned (GEN-08).
+        const GENERIC_CLONES_FRAGS = 1 << 52;
+        /// The event of a map redirect comes before the transmit in generic mode (GEN-10).
+        const GENERIC_EVENT_FIRST = 1 << 53;
+        /// Each skb has redirect info of its own in generic mode (GEN-12).
+        const GENERIC_OWN_CONTEXT = 1 << 54;
     }
 }
 

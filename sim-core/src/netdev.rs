@@ -4,7 +4,7 @@
 //! that the data path compares with, [`Device::limit`]. What happens behind `ndo_xdp_xmit` belongs
 //! to [`crate::driver`]; masters are known only as "upper devices" (BRD-08).
 //!
-//! Rules: RED-03, RED-04, MAP-12, MAP-13, DRV-01, DRV-02, DRV-11.
+//! Rules: RED-03, RED-04, MAP-12, MAP-13, DRV-01, DRV-02, DRV-11, GEN-02, GEN-03.
 
 use bitflags::bitflags;
 use xdpsim_devmap::{DevId, Errno, IfIndex, NetnsId, ProgId};
@@ -51,6 +51,16 @@ pub enum Kind {
     Upper,
 }
 
+/// Where a port's program runs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum XdpMode {
+    /// In the driver, on frames.
+    #[default]
+    Native,
+    /// In the stack behind it, on skbs (GEN-*).
+    Generic,
+}
+
 /// One netdev.
 #[derive(Clone, Debug)]
 pub struct Device {
@@ -77,7 +87,9 @@ pub struct Device {
     pub passes_all: bool,
     /// Receive queues; a veth has as many transmit queues.
     pub queues: u16,
-    /// The attached native XDP program.
+    /// Where its program runs.
+    pub mode: XdpMode,
+    /// The attached XDP program.
     pub prog: Option<ProgId>,
     /// Does that program support fragments?
     pub prog_frags: bool,
@@ -111,10 +123,17 @@ impl Device {
         matches!(self.kind, Kind::Veth { .. })
     }
 
-    /// Is a program attached?
+    /// Is a native program attached? One in generic mode is none of the driver's.
     #[must_use]
     pub fn has_program(&self) -> bool {
-        self.prog.is_some() || self.passes_all
+        (self.mode == XdpMode::Native && self.prog.is_some()) || self.passes_all
+    }
+
+    /// Is a program attached in generic mode?
+    #[must_use]
+    #[inline]
+    pub fn runs_generic(&self) -> bool {
+        self.mode == XdpMode::Generic && self.prog.is_some()
     }
 
     /// The other end of a veth.
@@ -159,6 +178,17 @@ impl Device {
             return Err(Refusal::Down);
         }
         if too_long { Err(Refusal::TooLong) } else { Ok(()) }
+    }
+
+    /// `xdp_ok_fwd_dev()`: the same for an skb, which every device can transmit (GEN-02, GEN-03).
+    ///
+    /// # Errors
+    /// ENETDOWN when down; EMSGSIZE when the skb is too long, its Ethernet header included.
+    pub fn accepts_skb(&self, len: u32) -> Result<(), Refusal> {
+        if !self.up {
+            return Err(Refusal::Down);
+        }
+        if len > self.frame_len_max() { Err(Refusal::TooLong) } else { Ok(()) }
     }
 }
 
@@ -242,10 +272,11 @@ impl DeviceTable {
         self.iter().find(|(_, device)| device.name == name).map(|(id, _)| id)
     }
 
-    /// Attaches a native program, or removes it (DRV-11).
+    /// Attaches a program in the device's mode, or removes it (DRV-11). In generic mode nothing is asked of
+    /// the driver.
     ///
     /// # Errors
-    /// On a veth: ERANGE if the peer's mtu needs fragments that the program does not support, or is
+    /// On a veth in native mode: ERANGE if the peer's mtu needs fragments that the program does not support, or is
     /// beyond what fragments carry; ENOSPC if it has fewer receive queues than its peer transmits on;
     /// ENOTCONN if the peer is gone. EOPNOTSUPP on a device that runs no programs.
     pub fn attach(
@@ -254,7 +285,9 @@ impl DeviceTable {
         prog: Option<(ProgId, bool)>,
         page_size: u32,
     ) -> Result<(), AttachRefusal> {
-        if let Some((_, frags)) = prog {
+        if let Some((_, frags)) = prog
+            && self.get(dev).mode == XdpMode::Native
+        {
             self.attach_allowed(dev, frags, page_size)?;
         }
         let device = self.get_mut(dev);

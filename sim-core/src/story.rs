@@ -124,6 +124,27 @@ pub enum Step {
         /// Its verdict.
         act: XdpAction,
     },
+    /// Generic mode: redirected to this device, without a queue (GEN-01).
+    GenericRedirect {
+        /// The device.
+        dev: DevId,
+        /// A clone, or the skb itself?
+        clone: bool,
+        /// The program of its entry, which runs now (GEN-06).
+        prog: Option<ProgId>,
+    },
+    /// Generic mode: handed to the device's `ndo_start_xmit` (GEN-01).
+    StartXmit {
+        /// The device.
+        dev: DevId,
+        /// Did it take the skb?
+        taken: bool,
+    },
+    /// Generic mode: the skb is freed for this reason; its end follows (GEN-09).
+    Freed {
+        /// The reason.
+        reason: DropReason,
+    },
     /// Handed to the driver.
     Xmit {
         /// The device.
@@ -157,4 +178,24 @@ pub enum Step {
         /// The errno.
         errno: Option<Errno>,
     },
+}
+
+/// Why the stack freed an skb, as `skb:kfree_skb` prints it (GEN-09).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum DropReason {
+    /// The redirect failed.
+    Xdp,
+    /// The verdict was XDP_DROP, XDP_ABORTED or a number that is none.
+    NotSpecified,
+}
+
+impl DropReason {
+    /// Its name in the kernel.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Xdp => "XDP",
+            Self::NotSpecified => "NOT_SPECIFIED",
+        }
+    }
 }

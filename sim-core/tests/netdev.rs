@@ -5,7 +5,7 @@ mod common;
 use common::probe::*;
 use common::*;
 use xdpsim_core::lab::Lab;
-use xdpsim_core::netdev::{Device, DeviceTable, Features, Kind};
+use xdpsim_core::netdev::{Device, DeviceTable, Features, Kind, XdpMode};
 use xdpsim_core::scenario::{Action, At, Change, PeerSpec, PortSpec, ProgramKind, ProgramSpec, Scenario};
 use xdpsim_core::{
     BuildError, DevId, Errno, Event, FrameNo, IfIndex, KernelVersion, Nanos, NetnsId, Profile, ProgId,
@@ -28,6 +28,7 @@ fn device(name: &str, kind: Kind) -> Device {
         gro_seen: false,
         passes_all: false,
         queues: 1,
+        mode: XdpMode::Native,
         prog: None,
         prog_frags: false,
         uppers: Vec::new(),

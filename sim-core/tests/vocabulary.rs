@@ -55,6 +55,8 @@ const FATES: &[(Fate, &str, &str, &str, &str)] = &[
     (Fate::Stuck, "stuck", "driver", "FLU-06", "-"),
     (Fate::TxStuck, "tx_stuck", "driver", "DRV-08", "-"),
     (Fate::Purged, "purged", "driver", "LAW-06", "-"),
+    (Fate::PeerDown, "peer_down", "driver", "GEN-05", "-"),
+    (Fate::BacklogFull, "backlog_full", "driver", "GEN-05", "-"),
     (Fate::HopLimit, "hop_limit", "receive", "HLP-18", "-"),
 ];
 

@@ -69,6 +69,15 @@ impl Words<'_> {
                     format!("{what} is number {} in the queue of {}{whose}", position + 1, self.port(dev));
                 (text, if prog == own_prog { vec![rule::ENQ_01] } else { vec![rule::ENQ_01, rule::ENQ_04] })
             }
+            Step::GenericRedirect { dev, clone, prog } => {
+                let what = if clone { "a clone" } else { "the skb" };
+                (format!("{what} goes to {}, {}", self.port(dev), self.program(prog)), vec![rule::GEN_01])
+            }
+            Step::StartXmit { dev, taken } => {
+                let took = if taken { "taken" } else { "not taken" };
+                (format!("transmitted by {}: {took}", self.port(dev)), vec![rule::GEN_05])
+            }
+            Step::Freed { reason } => (format!("freed, reason {}", reason.name()), vec![rule::GEN_09]),
             Step::PartialFlush { dev } => (
                 format!("the queue of {} is full: its 16 frames go first", self.port(dev)),
                 vec![rule::ENQ_03],

@@ -39,8 +39,21 @@ pub(super) struct Visit {
     pub skipped: Vec<(DevId, Skip)>,
     pub queued: Vec<Queued>,
     pub partial: Vec<DevId>,
+    /// Where it went in generic mode, in order.
+    pub skbs: Vec<Skb>,
     /// How it ended, if it ended before any driver saw it.
     pub end: Option<(Fate, Option<DevId>)>,
+}
+
+/// An skb that was redirected in generic mode.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Skb {
+    pub dev: DevId,
+    pub clone: bool,
+    /// The program of its entry.
+    pub prog: Option<ProgId>,
+    /// Did the device take it? Not if the program did not pass it.
+    pub taken: bool,
 }
 
 /// Frames of one poll, as indexes of visits.
@@ -79,6 +92,8 @@ pub struct View<'a> {
     pub(super) polls: Vec<Poll>,
     pub(super) bulks: Vec<Bulk>,
     pub(super) entries: Vec<EntryRun>,
+    /// The same in generic mode.
+    pub(super) inline: Vec<EntryRun>,
     /// Fates in order, with the port and the length at the arrival.
     pub(super) ends: Vec<(Fate, Option<DevId>)>,
     /// Frames in rings that nobody was woken for when they got there.
@@ -96,6 +111,7 @@ impl<'a> View<'a> {
             polls: Vec::new(),
             bulks: Vec::new(),
             entries: Vec::new(),
+            inline: Vec::new(),
             ends: Vec::new(),
             unwoken: Vec::new(),
         };
@@ -213,20 +229,31 @@ impl Reader {
                     (visit.verdict, visit.calls) = (Some(act), std::mem::take(&mut self.calls));
                 }
             }
-            Step::EntryProgram { dev, prog, act } => view.entries.push(EntryRun {
-                poll: view.polls.len().saturating_sub(1),
-                dev,
-                prog,
-                act,
-                calls: std::mem::take(&mut self.calls),
-                after_visits: self.acted,
-            }),
+            Step::EntryProgram { dev, prog, act } => {
+                let run = EntryRun {
+                    poll: view.polls.len().saturating_sub(1),
+                    dev,
+                    prog,
+                    act,
+                    calls: std::mem::take(&mut self.calls),
+                    after_visits: self.acted,
+                };
+                let inline = visit.is_some_and(|visit| !visit.skbs.is_empty());
+                if inline { view.inline.push(run) } else { view.entries.push(run) }
+            }
             Step::Xmit { position: 0, err, flush, .. } => view.bulks.push(Bulk { err, flush }),
             Step::Hop { to, woken: false, .. } => view.unwoken.push((frame, to)),
             Step::Enqueued { dev, position, clone, prog, own_prog } => {
                 visit
                     .into_iter()
                     .for_each(|visit| visit.queued.push(Queued { dev, position, clone, prog, own_prog }));
+            }
+            Step::GenericRedirect { dev, clone, prog } => {
+                visit.into_iter().for_each(|visit| visit.skbs.push(Skb { dev, clone, prog, taken: false }));
+            }
+            Step::StartXmit { dev, taken } => {
+                let last = visit.and_then(|visit| visit.skbs.last_mut());
+                last.filter(|skb| skb.dev == dev).into_iter().for_each(|skb| skb.taken = taken);
             }
             Step::StaleTarget => visit.into_iter().for_each(|visit| visit.stale = true),
             Step::MissAsIfIndex { ifindex } => visit.into_iter().for_each(|visit| visit.miss = Some(ifindex)),
@@ -236,11 +263,11 @@ impl Reader {
             Step::PartialFlush { dev } => visit.into_iter().for_each(|visit| visit.partial.push(dev)),
             Step::End { fate, egress, .. } => {
                 view.ends.push((fate, egress));
-                if let Some(visit) = visit.filter(|visit| visit.queued.is_empty()) {
+                if let Some(visit) = visit.filter(|visit| visit.queued.is_empty() && visit.skbs.is_empty()) {
                     visit.end = Some((fate, egress));
                 }
             }
-            Step::Program { .. } | Step::Xmit { .. } | Step::Hop { .. } => {}
+            Step::Program { .. } | Step::Xmit { .. } | Step::Hop { .. } | Step::Freed { .. } => {}
         }
     }
 
@@ -263,6 +290,7 @@ impl Reader {
             skipped: Vec::new(),
             queued: Vec::new(),
             partial: Vec::new(),
+            skbs: Vec::new(),
             end: None,
         });
         if position == 0 {

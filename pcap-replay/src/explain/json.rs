@@ -36,6 +36,9 @@ struct VisitJson<'a> {
     of: u16,
     bytes: u32,
     program: Option<&'a str>,
+    /// Where it runs; native mode is not told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mode: Option<&'static str>,
     calls: Vec<CallJson>,
     verdict: Option<String>,
     /// Used a target that an earlier frame had armed (HLP-21).
@@ -47,6 +50,9 @@ struct VisitJson<'a> {
     partial_flushes: Vec<&'a str>,
     /// Places in `copies`.
     copies: Vec<usize>,
+    /// Why the stack freed it, in generic mode (GEN-09).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    drop_reason: Option<&'static str>,
     end: Option<EndJson<'a>>,
 }
 
@@ -68,6 +74,9 @@ struct SkippedJson<'a> {
 struct CopyJson<'a> {
     port: &'a str,
     kind: &'static str,
+    /// Transmitted at once, past all queues (GEN-01).
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    skb: bool,
     position: Option<u8>,
     queue_program: Option<&'a str>,
     entry_program: Option<&'a str>,
@@ -139,6 +148,7 @@ fn visit<'a>(names: Names<'a>, visit: &Visit) -> VisitJson<'a> {
         of: visit.of,
         bytes: visit.len,
         program: visit.prog.map(|prog| names.program(prog)),
+        mode: names.is_generic(visit.dev).then_some("generic"),
         calls: visit.calls.iter().map(|one| call(names, one)).collect(),
         verdict: visit.verdict.map(|act| act.to_string()),
         stale: visit.stale,
@@ -146,6 +156,7 @@ fn visit<'a>(names: Names<'a>, visit: &Visit) -> VisitJson<'a> {
         skipped: Vec::new(),
         partial_flushes: Vec::new(),
         copies: Vec::new(),
+        drop_reason: visit.freed.map(|reason| reason.name()),
         end: visit.end.as_ref().map(|one| end(names, one)),
     };
     for happened in &visit.happened {
@@ -174,6 +185,7 @@ fn copy<'a>(names: Names<'a>, copy: &Copy) -> CopyJson<'a> {
             CopyKind::Clone => "clone",
             CopyKind::Tx => "tx",
         },
+        skb: copy.skb,
         position: copy.position,
         queue_program: copy.prog.map(|prog| names.program(prog)),
         entry_program: copy.own_prog.map(|prog| names.program(prog)),

@@ -27,6 +27,12 @@ impl<'a> Names<'a> {
         self.plan.device(dev).ifindex.0
     }
 
+    /// Do the port's programs run in generic mode?
+    #[must_use]
+    pub fn is_generic(&self, dev: DevId) -> bool {
+        self.plan.device(dev).runs_generic()
+    }
+
     /// A program.
     #[must_use]
     pub fn program(&self, prog: ProgId) -> &'a str {

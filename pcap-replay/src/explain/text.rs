@@ -68,7 +68,7 @@ impl Told<'_> {
         let inner = format!("{indent}  ");
         match visit.prog {
             None => self.lines.plain(format!("{inner}no program")),
-            Some(prog) => self.lines.plain(format!("{inner}program `{}` runs", self.names.program(prog))),
+            Some(prog) => self.program(&inner, visit, prog),
         }
         self.calls(&inner, &visit.calls);
         if let Some(act) = visit.verdict {
@@ -81,8 +81,19 @@ impl Told<'_> {
             self.say(&inner, words::miss(ifindex));
         }
         self.happened(&inner, visit, last);
+        if let Some(reason) = visit.freed {
+            self.say(&inner, words::freed(reason));
+        }
         if let Some(end) = &visit.end {
             self.end(&inner, end);
+        }
+    }
+
+    fn program(&mut self, indent: &str, visit: &Visit, prog: xdpsim_core::ProgId) {
+        let text = format!("{indent}program `{}` runs", self.names.program(prog));
+        match self.names.is_generic(visit.dev) {
+            true => self.lines.ruled(format!("{text} in generic mode"), &[rule::GEN_01]),
+            false => self.lines.plain(text),
         }
     }
 
@@ -123,7 +134,7 @@ impl Told<'_> {
             self.say(rest, said);
         }
         if let Some(ran) = &copy.entry {
-            self.say(rest, words::entry_program(self.names, ran.prog));
+            self.say(rest, words::entry_program(self.names, copy, ran.prog));
             self.calls(rest, &ran.calls);
             self.say(rest, words::entry_verdict(ran.act));
         }
@@ -131,7 +142,7 @@ impl Told<'_> {
             self.say(rest, words::xmit(copy, xmit));
         }
         if let Some((to, woken)) = copy.hop {
-            self.say(rest, words::hop(self.names, to, woken));
+            self.say(rest, words::hop(self.names, copy, to, woken));
         }
         if let Some(next) = next {
             self.way(rest, next);

@@ -5,7 +5,7 @@
 
 use std::collections::VecDeque;
 
-use xdpsim_core::story::{HelperCall, Step};
+use xdpsim_core::story::{DropReason, HelperCall, Step};
 use xdpsim_core::{
     CpuId, DevId, Errno, Fate, IfIndex, Nanos, PipelineStep, ProgId, QueueId, Skip, Stamp, XdpAction,
 };
@@ -52,6 +52,8 @@ pub struct Visit {
     pub miss: Option<IfIndex>,
     /// What followed, in order.
     pub happened: Vec<Happened>,
+    /// The drop reason, if it was freed here in generic mode (GEN-09).
+    pub freed: Option<DropReason>,
     /// How it ended, if it ended here.
     pub end: Option<End>,
 }
@@ -78,13 +80,15 @@ pub enum CopyKind {
     Tx,
 }
 
-/// One thing in a bulk queue, and its way from there.
+/// One thing in a bulk queue, or transmitted without one in generic mode, and its way from there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Copy {
     /// The device that is to transmit it.
     pub dev: DevId,
     /// What it is.
     pub kind: CopyKind,
+    /// Was it transmitted at once, as an skb, past all queues (GEN-01)?
+    pub skb: bool,
     /// Place in the queue, from 0; none for XDP_TX.
     pub position: Option<u8>,
     /// The program of the queue's first frame.
@@ -207,6 +211,7 @@ impl Builder {
                     stale: false,
                     miss: None,
                     happened: Vec::new(),
+                    freed: None,
                     end: None,
                 });
             }
@@ -223,6 +228,18 @@ impl Builder {
                 let kind = if clone { CopyKind::Clone } else { CopyKind::Original };
                 self.queue(Copy { position: Some(position), prog, own_prog, ..copy(dev, kind) });
             }
+            Step::GenericRedirect { dev, clone, prog } => {
+                let kind = if clone { CopyKind::Clone } else { CopyKind::Original };
+                self.queue(Copy { skb: true, prog, own_prog: prog, ..copy(dev, kind) });
+            }
+            Step::StartXmit { dev, taken } => {
+                if let Some(copy) = self.oldest(dev, |copy| copy.xmit.is_none()) {
+                    let sent = u8::from(taken);
+                    copy.skb = true;
+                    copy.xmit = Some(Xmit { position: 0, of: 1, sent, err: None, flush: false });
+                }
+            }
+            Step::Freed { reason } => self.here(|visit| visit.freed = Some(reason)),
             Step::EntryProgram { dev, prog, act } => {
                 let calls = std::mem::take(&mut self.calls);
                 let ran = EntryRun { prog, calls, act };
@@ -358,6 +375,7 @@ fn copy(dev: DevId, kind: CopyKind) -> Copy {
     Copy {
         dev,
         kind,
+        skb: false,
         position: None,
         prog: None,
         own_prog: None,

@@ -1,7 +1,7 @@
 //! What a step is called, and which rule decided it.
 
 use xdpsim_core::rule::{self, RuleId};
-use xdpsim_core::story::HelperCall;
+use xdpsim_core::story::{DropReason, HelperCall};
 use xdpsim_core::{DevId, Fate, IfIndex, ProgId, RedirectFlags, XdpAction};
 use xdpsim_devmap::Entry;
 
@@ -121,17 +121,32 @@ pub(super) fn stale() -> Said {
     (text, vec![rule::HLP_21])
 }
 
-/// Entry into a bulk queue.
+/// An skb that the stack frees.
+pub(super) fn freed(reason: DropReason) -> Said {
+    (format!("the skb is freed, drop reason {}", reason.name()), vec![rule::GEN_09])
+}
+
+/// Entry into a bulk queue; in generic mode there is none.
 pub(super) fn queued(names: Names<'_>, copy: &Copy, broadcast: bool) -> Said {
     let port = names.port(copy.dev);
     let what = match copy.kind {
         CopyKind::Clone => "a clone",
         CopyKind::Original if broadcast => "the frame itself",
         CopyKind::Original => "the frame",
+        CopyKind::Tx if copy.skb => {
+            return (format!("the frame goes back to {port} at once"), vec![rule::GEN_01]);
+        }
         CopyKind::Tx => {
             return (format!("the frame goes into the XDP_TX queue of {port}"), vec![rule::DRV_08]);
         }
     };
+    if copy.skb {
+        let text = format!("{what} goes to {port} at once");
+        return (
+            text,
+            if broadcast { vec![rule::GEN_01, rule::GEN_07] } else { vec![rule::GEN_01, rule::GEN_03] },
+        );
+    }
     let place = copy.position.map_or(0, |position| u16::from(position) + 1);
     let text = format!("{what} goes into the bulk queue of {port}, place {place} of 16");
     (text, if broadcast { vec![rule::BRD_01, rule::ENQ_01] } else { vec![rule::RED_04, rule::ENQ_01] })
@@ -154,8 +169,12 @@ pub(super) fn other_program(names: Names<'_>, copy: &Copy) -> Option<Said> {
 }
 
 /// A devmap program runs.
-pub(super) fn entry_program(names: Names<'_>, prog: ProgId) -> Said {
-    (format!("devmap program `{}` runs at the flush", names.program(prog)), vec![rule::DVP_01])
+pub(super) fn entry_program(names: Names<'_>, copy: &Copy, prog: ProgId) -> Said {
+    let name = names.program(prog);
+    match copy.skb {
+        true => (format!("devmap program `{name}` runs now, on a private copy"), vec![rule::GEN_06]),
+        false => (format!("devmap program `{name}` runs at the flush"), vec![rule::DVP_01]),
+    }
 }
 
 /// What a devmap program's verdict means.
@@ -171,6 +190,10 @@ pub(super) fn entry_verdict(act: XdpAction) -> Said {
 
 /// What the driver did with the bulk.
 pub(super) fn xmit(copy: &Copy, xmit: &Xmit) -> Said {
+    if copy.skb {
+        let took = if xmit.taken() { "the device takes it" } else { "the device does not take it" };
+        return (format!("transmitted past the qdisc: {took}"), vec![rule::GEN_01, rule::GEN_05]);
+    }
     let (when, rule) = match (copy.kind, xmit.flush) {
         (CopyKind::Tx, _) => ("XDP_TX queue transmitted", rule::DRV_08),
         (_, true) => ("final flush, with XDP_XMIT_FLUSH", rule::FLU_04),
@@ -186,7 +209,10 @@ pub(super) fn xmit(copy: &Copy, xmit: &Xmit) -> Said {
 }
 
 /// Into a veth's ring.
-pub(super) fn hop(names: Names<'_>, to: DevId, woken: bool) -> Said {
+pub(super) fn hop(names: Names<'_>, copy: &Copy, to: DevId, woken: bool) -> Said {
+    if copy.skb {
+        return (format!("it waits for the far end {}, which is woken", names.port(to)), vec![rule::GEN_01]);
+    }
     let waits = if woken { "which is woken" } else { "which nobody wakes for now" };
     (format!("it is in the ring of the far end {}, {waits}", names.port(to)), vec![rule::DRV_03])
 }

@@ -190,6 +190,14 @@ fn of_way(fate: Fate) -> Advice {
         Fate::Purged => {
             advice("it waited in a veth's ring when that end went down", "it is lost with the ring")
         }
+        Fate::PeerDown => advice(
+            "the far end of the veth is down, and an skb that is sent there is freed",
+            "set the far end up; in generic mode the redirect counts as a success",
+        ),
+        Fate::BacklogFull => advice(
+            "more than 1000 packets waited in the backlog of the CPU",
+            "send shorter bursts, or raise net.core.netdev_max_backlog",
+        ),
         Fate::HopLimit => advice(
             "it went round and round: more veth hops than `limits.hops`",
             "a kernel would not stop it: break the loop of redirects, or raise the limit",

@@ -23,7 +23,15 @@ const SYMPTOMS: &[Symptom] = &[
         title: "The container or virtual machine gets nothing at all",
         text: "The program returns XDP_REDIRECT, its own counters rise, nothing arrives behind the veth. \
                A veth is a target only while somebody polls its far end.",
-        causes: &[Fate::NoXmit, Fate::NoNapi, Fate::TxNoNapi, Fate::TxStuck, Fate::Down, Fate::NotReceived],
+        causes: &[
+            Fate::NoXmit,
+            Fate::NoNapi,
+            Fate::TxNoNapi,
+            Fate::TxStuck,
+            Fate::PeerDown,
+            Fate::Down,
+            Fate::NotReceived,
+        ],
     },
     Symptom {
         title: "Only large frames vanish",
@@ -45,6 +53,7 @@ const SYMPTOMS: &[Symptom] = &[
         causes: &[
             Fate::TxRingFull,
             Fate::RingFull,
+            Fate::BacklogFull,
             Fate::Behind,
             Fate::CloneFailed,
             Fate::DriverShort,

@@ -49,7 +49,9 @@ impl Follower {
                 cut: false,
             });
             match step {
-                Step::Enqueued { clone: true, .. } => open.alive += 1,
+                Step::Enqueued { clone: true, .. } | Step::GenericRedirect { clone: true, .. } => {
+                    open.alive += 1
+                }
                 Step::End { .. } => open.alive -= 1,
                 _ => {}
             }

@@ -122,11 +122,7 @@ type Sections = (Scenario, ReplaySection, Option<Vec<Expectation>>, Spans);
 fn read<'a>(cx: &mut Cx<'a>, document: &'a DeTable<'a>) -> Sections {
     let mut top = Fields::new("the scenario", document, 0..0);
     let mut scenario = read_top(cx, &mut top);
-    top.refuse(
-        &mut cx.sink,
-        &["mode"],
-        "only native mode is modelled, generic mode (GEN-*) is not yet; leave it out",
-    );
+    top.refuse(&mut cx.sink, &["mode"], "each port has its own: write it in `[[port]]`");
 
     let ports = sections(&mut cx.sink, &mut top, "port", limits::PORTS);
     let maps = sections(&mut cx.sink, &mut top, "map", limits::MAPS);

@@ -3,7 +3,7 @@
 //! Owns which keys belong to which kind, and that the two ends of a pair name each other.
 
 use toml::de::DeValue;
-use xdpsim_core::netdev::Features;
+use xdpsim_core::netdev::{Features, XdpMode};
 use xdpsim_core::scenario::{PeerSpec, PortKind, PortSpec, Rss};
 use xdpsim_core::time::Nanos;
 use xdpsim_devmap::{AttachType, CpuId};
@@ -35,6 +35,10 @@ const RSS: Words<Rss> = Words {
     known: &[("toeplitz", Rss::Toeplitz), ("round_robin", Rss::RoundRobin), ("fixed", Rss::Fixed)],
     refused: &[],
 };
+const MODES: Words<XdpMode> = Words {
+    known: &[("native", XdpMode::Native), ("generic", XdpMode::Generic)],
+    refused: &[("offload", "programs in hardware are none of the kernel's")],
+};
 const FEATURES: Words<Features> = Words {
     known: &[
         ("basic", Features::BASIC),
@@ -50,7 +54,7 @@ const FEATURES: Words<Features> = Words {
 /// What the kernel's Ethernet devices take at least, and what a frame's length field carries.
 const MTU: std::ops::RangeInclusive<u32> = 68..=65_535;
 const TX_RING_DEFAULT: u32 = 512;
-const RECEIVING_KEYS: [&str; 6] = ["queues", "rss", "queue_cpus", "rx_usecs", "xdp", "features"];
+const RECEIVING_KEYS: [&str; 7] = ["queues", "rss", "queue_cpus", "rx_usecs", "xdp", "mode", "features"];
 
 /// Reads what references to the port depend on.
 pub(super) fn head<'a>(sink: &mut Sink, fields: &mut Fields<'a>) -> PortHead<'a> {
@@ -89,11 +93,6 @@ pub(super) fn body<'a>(cx: &mut Cx<'a>, mut fields: Fields<'a>, head: &PortHead<
     } else {
         read_receiving(cx, &mut fields, &mut port);
     }
-    fields.refuse(
-        &mut cx.sink,
-        &["mode"],
-        "only native mode is modelled, generic mode (GEN-*) is not yet; leave it out",
-    );
     fields.finish(&mut cx.sink);
     port
 }
@@ -250,6 +249,7 @@ fn read_receiving<'a>(cx: &mut Cx<'a>, fields: &mut Fields<'a>, port: &mut PortS
         cx.names.program(&mut cx.sink, &xdp, AttachType::Xdp);
         port.xdp = Some(xdp.owned());
     }
+    port.mode = fields.word(&mut cx.sink, "mode", &MODES).unwrap_or_default();
 }
 
 fn read_queues(sink: &mut Sink, fields: &mut Fields<'_>) -> u16 {

@@ -1,7 +1,7 @@
 //! Receive queues: where frames wait between their arrival and the poll.
 //!
 //! Owns the queues of ideal and `nic` ports, and when an interrupt is due. A veth's arrivals wait in
-//! its ring. Rules: RSS-08, RSS-10 to RSS-12.
+//! its ring, if it has one. Rules: RSS-08, RSS-10 to RSS-12.
 
 use std::collections::VecDeque;
 
@@ -81,23 +81,34 @@ impl<S: Sink> Domain<S> {
                 desc = desc.with_head(Desc::HEADROOM, 0);
             }
             desc = desc.with_frags(desc.len > VETH_LINEAR_MAX);
-            if !device.napi {
+            if !device.napi && !device.runs_generic() {
                 if S::PASSED {
                     self.split(feed).0.pass(napi.dev, desc);
                 }
                 return self.lose_arrival(cpu, napi.dev, desc, Fate::Passed, no);
             }
-            match self.arrive_in_ring(desc, napi) {
+            let polled = device.napi;
+            match if polled {
+                self.arrive_in_ring(desc, napi)
+            } else {
+                Some(self.arrive_in_queue(desc, napi))
+            } {
                 Some(waiting) => waiting,
                 None => return self.lose_arrival(cpu, napi.dev, desc, Fate::RingFull, no),
             }
         } else {
-            let queue = &mut self.rx[napi.dev.0 as usize][usize::from(napi.queue.0)];
-            queue.waiting.push_back(desc);
-            queue.len()
+            self.arrive_in_queue(desc, napi)
         };
         let due = self.now.after(self.rx_usecs[napi.dev.0 as usize]);
         self.arm(cpu, napi, due, no, waiting, feed);
+    }
+
+    /// In the queue of an ideal or `nic` port, or of a veth in generic mode that nobody polls: there the
+    /// backlog has it, whose frames come one by one. Says how many wait then.
+    fn arrive_in_queue(&mut self, desc: Desc, napi: NapiId) -> usize {
+        let queue = &mut self.rx[napi.dev.0 as usize][usize::from(napi.queue.0)];
+        queue.waiting.push_back(desc);
+        queue.len()
     }
 
     /// As an skb from the far end's stack (DRV-10); how many wait then, or `None` if the ring is full,

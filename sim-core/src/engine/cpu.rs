@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use xdpsim_devmap::{CpuId, DevId, IfIndex, ProgId, QueueId};
 
+use super::backlog::Backlog;
 use super::env::{Env, World};
 use super::softirq::NapiId;
 use crate::batch::{Desc, FrameNo};
@@ -79,12 +80,16 @@ pub(crate) struct Cpu {
     pub paths: PathCounts,
     pub programs: Vec<Option<Box<dyn XdpProgram>>>,
     pub current_prog: Option<ProgId>,
+    /// Does it run in generic mode?
+    pub generic: bool,
     pub random: Random,
     /// Devmap programs draw from a stream of their own: when they run depends on the path.
     pub entry_random: Random,
     pub log: Vec<HelperCall>,
     /// `softnet_data.poll_list`.
     pub poll_list: VecDeque<NapiId>,
+    /// Skbs that wait for the stack (generic mode).
+    pub backlog: Backlog,
     /// Who joins it when the current poll has been completed.
     pub woken_last: Option<NapiId>,
     /// Memory for the two lists that a softirq run has to itself; empty between runs.
@@ -122,10 +127,12 @@ impl Cpu {
             paths: PathCounts::default(),
             programs: programs.iter().map(own).collect(),
             current_prog: None,
+            generic: false,
             random: Random::new(seed, id),
             entry_random: Random::new(!seed, id),
             log: Vec::new(),
             poll_list: VecDeque::new(),
+            backlog: Backlog::default(),
             woken_last: None,
             spare_list: VecDeque::new(),
             repoll_list: VecDeque::new(),
@@ -212,11 +219,16 @@ impl Cpu {
         self.done = Done::default();
     }
 
-    /// Frames that an unflushed poll left in queues (FLU-07), to move their bytes. Which slots they are
-    /// does not matter: moving one too many is harmless.
+    /// Frames that an unflushed poll left in queues (FLU-07) and skbs of the backlog, to move their bytes.
+    /// Which slots the former are does not matter: moving one too many is harmless.
     pub fn queued_descs_mut(&mut self) -> impl Iterator<Item = &mut Desc> {
         let n = if self.flush_list.is_empty() { 0 } else { self.poll.len() };
-        self.poll.descs_mut(n)
+        self.poll.descs_mut(n).chain(self.backlog.descs_mut())
+    }
+
+    /// Does it hold frames between two polls?
+    pub fn holds_frames(&self) -> bool {
+        !self.flush_list.is_empty() || !self.backlog.is_empty()
     }
 
     /// The run is over and nobody will flush any more.

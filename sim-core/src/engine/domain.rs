@@ -208,7 +208,8 @@ impl<S: Sink> Domain<S> {
             && self.rx_usecs[port] == Nanos::ZERO
             && device.registered
             && device.up
-            && !device.is_veth();
+            && !device.is_veth()
+            && !device.runs_generic();
         plain.then_some(NapiId { dev, queue: QueueId(0) })
     }
 
@@ -316,7 +317,7 @@ impl<S: Sink> Domain<S> {
     fn anything_waits(&self) -> bool {
         self.rx.iter().flatten().any(|queue| !queue.is_empty())
             || self.drivers.iter().any(|driver| driver.holds_frames())
-            || self.cpus.iter().any(|cpu| !cpu.flush_list.is_empty())
+            || self.cpus.iter().any(Cpu::holds_frames)
     }
 
     /// Written frames are forgotten as soon as nobody holds them.
@@ -325,7 +326,7 @@ impl<S: Sink> Domain<S> {
             return;
         }
         let held = self.drivers.iter().any(|driver| driver.holds_frames())
-            || self.cpus.iter().any(|cpu| !cpu.flush_list.is_empty());
+            || self.cpus.iter().any(Cpu::holds_frames);
         if !held {
             self.store.clear_arena();
         } else if self.store.arena_len() > Store::ARENA_SOFT_MAX {

@@ -4,11 +4,14 @@
 //! other domains. It owns all its state; the plan ([`crate::world`]) says which CPUs are in it.
 
 pub(crate) mod arrival;
+pub(crate) mod backlog;
 pub(crate) mod changes;
 pub(crate) mod cpu;
 pub mod domain;
 pub(crate) mod env;
 pub(crate) mod faults;
+pub(crate) mod generic;
 pub(crate) mod napi;
 pub(crate) mod softirq;
+pub(crate) mod start_xmit;
 pub(crate) mod xmit;

@@ -32,6 +32,7 @@ impl Cpu {
         }
         let device = env.world.devices.get(dev);
         self.set_source(dev, device.ifindex, queue, device.prog);
+        self.generic = device.runs_generic() && !env.mutated(Mutations::GENERIC_IS_NATIVE);
     }
 
     /// Runs the program, or passes everything, and ends the poll as the port's driver does.
@@ -44,6 +45,7 @@ impl Cpu {
         }
         match self.current_prog {
             None => self.pass_all(env),
+            Some(id) if self.generic => return self.run_generic(env, id),
             Some(id) => self.run_program(env, id),
         }
         self.end_poll(env);
@@ -94,7 +96,12 @@ impl Cpu {
     }
 
     /// One verdict.
-    fn run_on<S: Sink>(&mut self, env: &mut Env<'_, S>, slot: usize, program: &mut dyn XdpProgram) {
+    pub(super) fn run_on<S: Sink>(
+        &mut self,
+        env: &mut Env<'_, S>,
+        slot: usize,
+        program: &mut dyn XdpProgram,
+    ) {
         let mut desc = self.poll.desc(slot as u8);
         let mut frame = FrameMut::new(env.store, env.input, &mut desc, env.world.profile.bounds());
         let mut ctx = self.ctx::<S>(env.world, env.stamp, env.arrivals.latest);
@@ -271,7 +278,7 @@ impl Cpu {
     }
 
     #[cold]
-    fn end_hops<S: Sink>(&mut self, env: &mut Env<'_, S>, dev: DevId, waiting: Waiting) {
+    pub(super) fn end_hops<S: Sink>(&mut self, env: &mut Env<'_, S>, dev: DevId, waiting: Waiting) {
         let number = env.arrivals.number(waiting.desc);
         self.ledger.end(dev, None, Fate::HopLimit, 1, u64::from(waiting.desc.len), |_| number);
         if S::STORY {
@@ -303,7 +310,12 @@ impl Cpu {
 
     /// Frames that came in on one port leave by another; says how many bytes.
     #[inline]
-    fn end_at_far_end<S: Sink>(&mut self, env: &mut Env<'_, S>, port: DevId, run: &[Waiting]) -> u64 {
+    pub(super) fn end_at_far_end<S: Sink>(
+        &mut self,
+        env: &mut Env<'_, S>,
+        port: DevId,
+        run: &[Waiting],
+    ) -> u64 {
         let bytes = run.iter().map(|waiting| u64::from(waiting.desc.len)).sum();
         let arrivals = env.arrivals;
         let number = |i: usize| arrivals.number(run[i].desc);

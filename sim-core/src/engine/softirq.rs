@@ -23,6 +23,11 @@ pub(crate) struct NapiId {
     pub queue: QueueId,
 }
 
+impl NapiId {
+    /// The backlog of the CPU, a NAPI of its own.
+    pub const BACKLOG: Self = Self { dev: DevId(u32::MAX), queue: QueueId(0) };
+}
+
 impl<S: Sink> Domain<S> {
     /// Runs softirqs on a CPU until nobody waits to be polled.
     pub(crate) fn run_softirqs(&mut self, cpu: usize, feed: &Feed<'_>) {
@@ -134,9 +139,14 @@ impl<S: Sink> Domain<S> {
     fn napi_poll(&mut self, cpu: usize, napi: NapiId, feed: &Feed<'_>) -> usize {
         let (mut env, cpus, rx) = self.split(feed);
         let cpu = &mut cpus[cpu];
-        let device = env.world.devices.get(napi.dev);
         env.stamp.cpu = cpu.id.0;
-        if device.is_veth() {
+        if napi == NapiId::BACKLOG {
+            return cpu.process_backlog(&mut env);
+        }
+        let device = env.world.devices.get(napi.dev);
+        let queue = &mut rx[napi.dev.0 as usize][usize::from(napi.queue.0)];
+        // A veth has one in generic mode only, as long as it has no NAPI.
+        if device.is_veth() && queue.is_empty() {
             if !device.napi {
                 return 0;
             }
@@ -148,7 +158,6 @@ impl<S: Sink> Domain<S> {
             cpu.run_poll(&mut env);
             return taken;
         }
-        let queue = &mut rx[napi.dev.0 as usize][usize::from(napi.queue.0)];
         if queue.is_empty() && cpu.flush_list.is_empty() {
             return 0;
         }
@@ -160,6 +169,9 @@ impl<S: Sink> Domain<S> {
 
     /// `napi_complete_done()`: a veth looks into its ring once more.
     fn napi_complete(&mut self, cpu: usize, napi: NapiId) {
+        if napi == NapiId::BACKLOG {
+            return;
+        }
         if let DriverState::Veth(end) = &mut self.drivers[napi.dev.0 as usize] {
             let rq = &mut end.rq[usize::from(napi.queue.0)];
             rq.notify_masked = !rq.ring.is_empty() && self.world.devices.get(napi.dev).napi;

@@ -128,7 +128,8 @@ impl Cpu {
         }
     }
 
-    fn skipped<S: Sink>(&mut self, env: &mut Env<'_, S>, slot: u8, dev: DevId, skip: Skip) {
+    /// Notes that a target was left out.
+    pub(super) fn skipped<S: Sink>(&mut self, env: &mut Env<'_, S>, slot: u8, dev: DevId, skip: Skip) {
         self.ledger.skipped(self.poll.dev, dev, skip, 1);
         if S::STORY {
             self.tell(env, slot, Step::Skipped { dev, skip });

@@ -127,7 +127,7 @@ impl Cpu {
     }
 
     /// What a verdict means for the frame: `None` keeps it (DVP-02).
-    fn entry_fate<S: Sink>(
+    pub(super) fn entry_fate<S: Sink>(
         &mut self,
         env: &mut Env<'_, S>,
         dev: DevId,
@@ -147,7 +147,8 @@ impl Cpu {
         Some(if act == XdpAction::ABORTED { Fate::EntryAborted } else { Fate::EntryUnsupported })
     }
 
-    fn tell_entry<S: Sink>(
+    /// Tells of a devmap program's run, after its helper calls.
+    pub(super) fn tell_entry<S: Sink>(
         &mut self,
         env: &mut Env<'_, S>,
         slot: u8,

@@ -225,7 +225,7 @@ impl Cpu {
 
 impl Refused {
     /// The same failure of a redirect that a failed lookup had armed (HLP-12).
-    fn after_miss(self) -> Self {
+    pub(super) fn after_miss(self) -> Self {
         let fate = match self.fate {
             Fate::NoDevice => Fate::StaleNoDevice,
             Fate::NoXmit | Fate::NoSg => Fate::StaleNoXmit,

@@ -5,6 +5,8 @@
 //!    [`bulk_queue`]s.
 //! 3. [`flush`]: `xdp_do_flush()` hands each queue to its driver, after its [`devmap_prog`].
 //!
+//! In generic mode [`generic`] is steps 2 and 3: nothing is queued.
+//!
 //! [`helper_poll`] and [`runs`] are the fast forms of steps 1 and 2: a whole poll, or whole runs of equal
 //! decisions, at once where that is legal.
 
@@ -13,6 +15,7 @@ pub mod bulk_queue;
 pub mod devmap_prog;
 pub mod enqueue;
 pub mod flush;
+pub mod generic;
 pub mod helper;
 pub mod helper_poll;
 pub mod info;

@@ -2,7 +2,7 @@
 
 use xdpsim_devmap::{CpuId, IfIndex};
 
-use crate::netdev::Features;
+use crate::netdev::{Features, XdpMode};
 use crate::time::{BitRate, Nanos};
 
 /// A netdev of the scenario.
@@ -34,6 +34,8 @@ pub struct PortSpec {
     pub features: Option<Features>,
     /// Name of the XDP program attached at the start.
     pub xdp: Option<String>,
+    /// Where its programs run.
+    pub mode: XdpMode,
 }
 
 impl PortSpec {
@@ -54,6 +56,7 @@ impl PortSpec {
             uppers: Vec::new(),
             features: None,
             xdp: None,
+            mode: XdpMode::Native,
         }
     }
 

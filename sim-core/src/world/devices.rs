@@ -60,6 +60,7 @@ pub(super) fn device(port: &PortSpec, netns: NetnsId) -> Device {
         gro_seen: gro,
         passes_all: false,
         queues: port.queues,
+        mode: port.mode,
         prog: None,
         prog_frags: false,
         uppers: Vec::new(),

@@ -8,6 +8,7 @@
 mod common;
 mod drivers;
 mod fast;
+mod generic;
 mod helpers;
 mod maps;
 mod queues;
@@ -28,7 +29,8 @@ type Verdict = Result<(), String>;
 type Row = (Mutations, fn(Profile) -> Verdict);
 
 fn rows() -> Vec<Row> {
-    [helpers::ROWS, queues::ROWS, targets::ROWS, drivers::ROWS, maps::ROWS, fast::ROWS].concat()
+    [helpers::ROWS, queues::ROWS, targets::ROWS, drivers::ROWS, maps::ROWS, fast::ROWS, generic::ROWS]
+        .concat()
 }
 
 /// Runs a check both ways, with this fault planted.

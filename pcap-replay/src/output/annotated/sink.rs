@@ -67,7 +67,9 @@ impl<const EVENTS: bool> Sink for Annotations<EVENTS> {
             Step::Polled { dev, queue, .. } => Note::Polled { dev, queue },
             Step::Program { prog: None, .. } => Note::NoProgram,
             Step::Verdict { act } => Note::Verdict(act),
-            Step::Enqueued { dev, clone, .. } => Note::Enqueued { dev, clone },
+            Step::Enqueued { dev, clone, .. } | Step::GenericRedirect { dev, clone, .. } => {
+                Note::Enqueued { dev, clone }
+            }
             Step::End { fate, egress, errno } => Note::End { fate, egress, errno },
             _ => return,
         };

@@ -1,7 +1,7 @@
 //! `[[port]]`.
 
 use super::{Page, list, names, quoted};
-use crate::netdev::Features;
+use crate::netdev::{Features, XdpMode};
 use crate::scenario::{PeerSpec, PortKind, PortSpec, Rss};
 use crate::time::Nanos;
 
@@ -74,6 +74,7 @@ fn receiving(page: &mut Page, port: &PortSpec) {
     if let Some(program) = &port.xdp {
         page.key("xdp", quoted(program));
     }
+    page.key_unless(port.mode == XdpMode::Native, "mode", quoted("generic"));
 }
 
 fn words(features: Features) -> Vec<&'static str> {
