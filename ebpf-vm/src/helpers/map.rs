@@ -9,7 +9,7 @@ use crate::maps::{Caller, Kind, Map};
 use crate::memory::{MapIdx, Memory, handle_address, slab_address};
 
 const OUTSIDE: HelperFault =
-    HelperFault::Misuse("this map holds redirect targets, which programs cannot look up or change here");
+    HelperFault::Misuse("this map holds redirect targets, which programs cannot change here");
 
 impl<W: World> Helpers<'_, W> {
     pub(super) fn own(&mut self, arg: u64) -> Result<(MapIdx, &mut Map), HelperFault> {
@@ -22,23 +22,20 @@ impl<W: World> Helpers<'_, W> {
         self.maps.own(at).map(|map| (at, map)).ok_or(OUTSIDE)
     }
 
-    /// Looks into a redirect map: a handle that nobody can read, or null. None for other maps.
+    /// Looks into a redirect map: a handle that nobody can read, or null; that an entry is there is what programs ask
+    /// for (MCAST-K11). None for other maps.
     fn lookup_target(&mut self, memory: &Memory, arg: u64, key: u64) -> Result<Option<u64>, HelperFault> {
         let at = map_argument(arg, 1)?;
         let key = |memory: &Memory| -> Result<u32, HelperFault> {
             let key = memory.bytes(key, 4)?;
             Ok(u32::from_le_bytes([key[0], key[1], key[2], key[3]]))
         };
-        let (there, readable) = match self.maps.get(at) {
-            Some(Entry::Targets(targets)) => (targets.has(key(memory)?), targets.kind() != Kind::Xskmap),
-            Some(Entry::Outside(..)) => (self.world.has_target(at, key(memory)?), true),
+        let there = match self.maps.get(at) {
+            Some(Entry::Targets(targets)) => targets.has(key(memory)?),
+            Some(Entry::Outside(..)) => self.world.has_target(at, key(memory)?),
             _ => return Ok(None),
         };
-        match (there, readable) {
-            (false, _) => Ok(Some(0)),
-            (true, false) => Ok(Some(handle_address(at))),
-            (true, true) => Err(OUTSIDE),
-        }
+        Ok(Some(if there { handle_address(at) } else { 0 }))
     }
 
     /// `bpf_redirect_map()`: of maps that are kept here, as the kernel's lookup has it.
