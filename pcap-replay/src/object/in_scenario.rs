@@ -58,6 +58,12 @@ pub fn in_scenario(
     Err(all)
 }
 
+/// A DEVMAP of the scenario that an object's map of maps holds.
+struct Group {
+    inner: String,
+    outer: String,
+}
+
 struct Work {
     problems: Vec<Problem>,
     /// By file.
@@ -146,7 +152,10 @@ impl Work {
     ) -> Option<(Programs, Template)> {
         let builder = Machine::builder().cpus(parsed.scenario.cpus.into()).engine(options.engine);
         let objects = self.objects.iter().map(|(_, object)| object.clone());
-        let mut machine = match objects.fold(builder, |builder, object| builder.object(object)).build() {
+        let builder = objects.fold(builder, |builder, object| builder.object(object));
+        let groups = self.groups(parsed);
+        let builder = groups.iter().fold(builder, |builder, group| builder.inner(&group.inner, &group.outer));
+        let mut machine = match builder.build() {
             Ok(machine) => machine,
             Err(error) => {
                 self.refused(&error.into(), &uses[0].object.span);
@@ -154,7 +163,7 @@ impl Work {
             }
         };
         let maps = Maps::of(&machine);
-        let ids = self.join_maps(parsed, &maps, &uses[0].object.span);
+        let ids = self.join_maps(parsed, &maps, &groups, &uses[0].object.span);
         let targets = maps.targets(&ids);
         self.fill(&mut machine, &parsed.contents);
         self.check_expected(&machine, parsed);
@@ -181,8 +190,26 @@ impl Work {
         all.find(|(_, of, known)| of.name == *object && known.name == *program).map(|(at, ..)| at)
     }
 
+    /// The scenario's DEVMAPs that `[contents]` puts into an object's maps of maps: they are made like the template.
+    fn groups(&self, parsed: &Parsed) -> Vec<Group> {
+        let of_objects =
+            |name: &str| self.objects.iter().find_map(|(_, object)| object.map(name).map(|(_, def)| def));
+        let mut groups: Vec<Group> = Vec::new();
+        for element in &parsed.contents {
+            let outer = &element.map.value;
+            let Some(inner) = element.value.value.as_str() else { continue };
+            let written = parsed.scenario.maps.iter().any(|map| map.name == inner);
+            let holds_maps = of_objects(outer).is_some_and(|def| def.inner.is_some());
+            let known = of_objects(inner).is_some() || groups.iter().any(|group| group.inner == inner);
+            if written && holds_maps && !known {
+                groups.push(Group { inner: inner.to_owned(), outer: outer.clone() });
+            }
+        }
+        groups
+    }
+
     /// The scenario's maps of the DEVMAPs' names, and new ones for the others; says which ids they get.
-    fn join_maps(&mut self, parsed: &mut Parsed, maps: &Maps, at: &Span) -> Vec<MapId> {
+    fn join_maps(&mut self, parsed: &mut Parsed, maps: &Maps, groups: &[Group], at: &Span) -> Vec<MapId> {
         let mut ids = Vec::new();
         for declared in maps.specs() {
             let known = parsed.scenario.maps.iter().position(|map| map.name == declared.name);
@@ -194,7 +221,9 @@ impl Work {
             let written = &mut parsed.scenario.maps[place];
             written.value_size = declared.value_size;
             let written = &*written;
-            let sort = |map: &MapSpec| (map.kind, map.max_entries);
+            // How many entries an inner map has is its own business (MCAST-K08).
+            let is_group = groups.iter().any(|group| group.inner == declared.name);
+            let sort = |map: &MapSpec| (map.kind, if is_group { 0 } else { map.max_entries });
             if sort(written) != sort(&declared) {
                 let span = parsed.spans.maps[place].name.clone();
                 let (told, wanted) = (describe(written), describe(&declared));
