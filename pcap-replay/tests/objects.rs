@@ -105,6 +105,23 @@ fn a_scenario_fills_maps_and_expects_their_contents() {
 }
 
 #[test]
+fn what_a_program_returned_is_counted_and_expected() {
+    let folder = Folder::new();
+    let example = |name: &str| std::fs::read(repository(&format!("examples/{name}"))).unwrap();
+    std::fs::create_dir(folder.path("objects")).unwrap();
+    folder.write("objects/by_ingress.o", example("objects/by_ingress.o"));
+    let text = String::from_utf8(example("object-by-ingress.toml")).unwrap();
+    let wrong = text.replace("redirect = 120", "redirect = 7 # why").replace("aborted = 0", "pass = { min = 1 }");
+    folder.write("host.toml", &wrong);
+    insta::assert_snapshot!(folder.run("test host.toml").whole());
+    assert_eq!(folder.run("test host.toml --update").code, 0);
+    let updated = String::from_utf8(folder.read("host.toml")).unwrap();
+    assert!(updated.contains("redirect = 120 # why\npass = { min = 0 }"), "{updated}");
+    folder.write("host.toml", text.replace("verdicts.redirect_foo", "verdicts.redirect_fo"));
+    insta::assert_snapshot!("verdicts_of_nobody", folder.run("check host.toml").whole());
+}
+
+#[test]
 fn copies_carry_the_addresses_of_their_ports() {
     let folder = Folder::new();
     let example = |name: &str| std::fs::read(repository(&format!("examples/{name}"))).unwrap();

@@ -9,6 +9,7 @@ use xdpsim_core::report::EndKey;
 
 use super::golden::Difference;
 use super::look::{self, Look};
+use crate::object::VerdictsByProgram;
 use crate::output::ports::PortRow;
 use crate::output::totals::{Class, Totals};
 use crate::scenario::{Counter, Expectation, Expected, FatePattern, Frames, Total};
@@ -22,6 +23,8 @@ pub struct Observed {
     pub ports: Vec<PortRow>,
     /// By port: where it left the golden capture.
     pub golden: BTreeMap<String, Difference>,
+    /// What programs of objects returned.
+    pub verdicts: VerdictsByProgram,
     /// By map and key: what was there, and what was expected, where the two differ.
     pub elements: BTreeMap<(String, String), ElementDiffers>,
 }
@@ -90,6 +93,10 @@ pub fn judge(expectation: &Expectation, line: usize, seen: &Observed) -> Option<
         }),
         Expected::Fate(pattern, frames) => {
             counted(frames, of_fate(pattern, &seen.totals), &|few| look::at_fate(pattern, few, &seen.totals))
+        }
+        Expected::Verdict(program, verdict, frames) => {
+            let found = seen.verdicts.get(program).map_or(0, |verdicts| verdicts.of(*verdict));
+            counted(frames, found, &|_| Vec::new())
         }
         Expected::Silent(port) => match of_port(port, Counter::Delivered, seen) {
             0 => None,

@@ -8,7 +8,9 @@ use xdpsim_core::program::PollFrames;
 use xdpsim_core::{Ctx, Effects, FrameMut, Kin, Sharing, XdpAction, XdpProgram};
 use xdpsim_vm::ProgIdx;
 
+use super::facts::Facts;
 use super::stage::{Shared, Stage, lock};
+use super::verdicts::Verdicts;
 
 /// A program on the machine that it shares with others.
 pub struct Code {
@@ -16,11 +18,21 @@ pub struct Code {
     program: ProgIdx,
     sharing: Sharing,
     effects: Effects,
+    name: Arc<str>,
+    verdicts: Verdicts,
 }
 
 impl Code {
-    pub(super) fn new(stage: &Shared, program: ProgIdx, sharing: Sharing, effects: Effects) -> Self {
-        Self { stage: Arc::clone(stage), program, sharing, effects }
+    /// A program under its name in the scenario.
+    pub(super) fn new(name: &str, stage: &Shared, program: ProgIdx, facts: &Facts) -> Self {
+        let (stage, name) = (Arc::clone(stage), name.into());
+        let (sharing, effects) = (facts.sharing(), facts.effects(program));
+        Self { stage, program, sharing, effects, name, verdicts: Verdicts::default() }
+    }
+
+    /// The program's name in the scenario, and what it returned so far.
+    pub(super) fn verdicts(&self) -> (&str, &Verdicts) {
+        (&self.name, &self.verdicts)
     }
 
     pub(super) fn stage(&self) -> &Shared {
@@ -32,6 +44,7 @@ impl XdpProgram for Code {
     fn run(&mut self, ctx: &mut Ctx<'_>, frame: &mut FrameMut<'_>) -> XdpAction {
         let stage: &mut Stage = &mut lock(&self.stage);
         let act = stage.run(self.program, ctx, frame);
+        self.verdicts.count(act);
         stage.end_poll(ctx.frame_number(frame));
         act
     }
@@ -42,6 +55,7 @@ impl XdpProgram for Code {
         for i in 0..poll.len() {
             ctx.begin();
             let act = stage.run(self.program, ctx, &mut poll.frame(i));
+            self.verdicts.count(act);
             out.verdict(i, act, ctx);
         }
         if let Some(last) = poll.len().checked_sub(1) {
@@ -55,7 +69,7 @@ impl XdpProgram for Code {
 
     fn clone_with(&self, kin: &mut Kin) -> Box<dyn XdpProgram> {
         let stage = kin.share(&self.stage, |template| Mutex::new(lock(template).clone()));
-        Box::new(Self { stage, ..*self })
+        Box::new(Self { stage, name: Arc::clone(&self.name), verdicts: Verdicts::default(), ..*self })
     }
 
     fn as_any(&self) -> Option<&dyn Any> {

@@ -34,6 +34,7 @@ pub fn in_scenario(
         let label = "maps with contents are those of objects";
         work.problems.push(Problem::error(message, element.map.span.clone(), label));
     }
+    work.check_counted(parsed);
     let mut expected = parsed.expect.iter().flatten();
     let element = expected.find(|one| matches!(one.expected, Expected::Element { .. }));
     if let (true, Some(one)) = (uses.is_empty(), element) {
@@ -178,7 +179,7 @@ impl Work {
             self.chosen.iter().filter_map(|chosen| self.place(&machine, chosen)).collect();
         let stage = Arc::new(Mutex::new(Stage::new(machine, targets).with_fib(parsed.fib.clone())));
         let code = uses.iter().zip(places).map(|(one, at)| {
-            let code = Code::new(&stage, at, facts.sharing(), facts.effects(at));
+            let code = Code::new(&one.program, &stage, at, &facts);
             (one.program.clone(), Box::new(code) as machine::Boxed)
         });
         Some((code.collect(), Template::new(&stage)))
@@ -248,6 +249,22 @@ impl Work {
 }
 
 impl Work {
+    /// Verdicts are counted of programs of objects.
+    fn check_counted(&mut self, parsed: &Parsed) {
+        let mut missing: Vec<(&str, &Span)> = Vec::new();
+        for one in parsed.expect.iter().flatten() {
+            let Expected::Verdict(program, ..) = &one.expected else { continue };
+            let counted = parsed.objects.iter().any(|known| known.program == *program);
+            if !counted && missing.iter().all(|(known, _)| known != program) {
+                missing.push((program, &one.at));
+            }
+        }
+        for (program, at) in missing {
+            let message = format!("verdicts of `{program}`, which is no program of an object");
+            self.problem(message, at, "verdicts are counted where `[[program]]` has an `object`");
+        }
+    }
+
     /// Can what is expected of maps be there at all?
     fn check_expected(&mut self, machine: &Machine, parsed: &Parsed) {
         let mut machine = machine.clone();

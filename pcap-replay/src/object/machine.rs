@@ -76,7 +76,8 @@ pub(super) fn programs(
             what: error.to_string(),
             help: "name one of them".to_owned(),
         })?;
-        code.insert(name, Box::new(Code::new(&stage, place, facts.sharing(), facts.effects(place))));
+        let one = Code::new(&name, &stage, place, &facts);
+        code.insert(name, Box::new(one));
     }
     Ok((code, Template::new(&stage)))
 }

@@ -34,6 +34,7 @@ mod stage;
 mod surroundings;
 mod told;
 mod trace;
+mod verdicts;
 
 pub use code::Code;
 pub use contents::Differs;
@@ -45,3 +46,4 @@ pub use on_ports::{Keys, OnPorts, Ready, on_ports};
 pub use stage::{Aftermath, FirstFault, Stage, Template};
 pub use told::{Tellings, Told};
 pub use trace::{TracedLine, TracedRun};
+pub use verdicts::{Verdicts, VerdictsByProgram};

@@ -16,6 +16,7 @@ use super::faults::Faults;
 use super::surroundings::Surroundings;
 use super::told::{Tellings, Told};
 use super::trace::{Path, Trace, TracedRun};
+use super::verdicts::VerdictsByProgram;
 
 /// A machine and what its programs redirect to. Copied for each domain as it is before the run.
 #[derive(Clone, Debug)]
@@ -260,6 +261,7 @@ impl Template {
 #[derive(Clone, Default)]
 pub struct Aftermath {
     stages: Vec<Shared>,
+    verdicts: VerdictsByProgram,
 }
 
 impl std::fmt::Debug for Aftermath {
@@ -273,6 +275,8 @@ impl Aftermath {
     pub fn add<S: Sink>(&mut self, domain: &Domain<S>) {
         for program in domain.programs() {
             let Some(code) = program.as_any().and_then(|any| any.downcast_ref::<Code>()) else { continue };
+            let (name, verdicts) = code.verdicts();
+            self.verdicts.entry(name.to_owned()).or_default().add(verdicts);
             if !self.stages.iter().any(|known| Arc::ptr_eq(known, code.stage())) {
                 self.stages.push(Arc::clone(code.stage()));
             }
@@ -293,6 +297,12 @@ impl Aftermath {
             (none, hits) => none.clone_from(hits),
         });
         all
+    }
+
+    /// What the programs returned.
+    #[must_use]
+    pub fn verdicts(&self) -> &VerdictsByProgram {
+        &self.verdicts
     }
 
     /// The runs of the frame that was followed.

@@ -44,7 +44,7 @@ mod uppers;
 
 pub use check::{CheckOutcome, check, check_source};
 pub use diag::{Colour, Finding, PROBLEMS_MAX, Problem, Problems, Severity};
-pub use expect::{Counter, Expectation, Expected, FatePattern, Frames, Key, Total};
+pub use expect::{Counter, Expectation, Expected, FatePattern, Frames, Key, Total, Verdict};
 pub use flags::{CommonCase, FlagsError, from_flags};
 pub use objects::{Contents, Element, ObjectUse, Written};
 pub use parse::{MapSpans, Parsed, Spans, parse};

@@ -195,6 +195,9 @@ fn add(seen: &mut Observed, capture: &Capture, finished: Finished) -> Result<(),
     if !finished.report.is_balanced() {
         return Err(Failure::internal(format!("{}: the books do not balance", capture.name())));
     }
+    for (program, verdicts) in finished.objects.verdicts() {
+        seen.verdicts.entry(program.clone()).or_default().add(verdicts);
+    }
     let done = CaptureDone { file: capture.name(), frames: finished.report.arrivals, error: None };
     seen.totals.add(&finished.report, done);
     Ok(())

@@ -44,6 +44,8 @@ pub enum Expected {
     Port(String, Counter, Frames),
     /// Frames that ended in one way.
     Fate(FatePattern, Frames),
+    /// How often a program of an object returns a verdict.
+    Verdict(String, Verdict, Frames),
     /// Nothing leaves by this port.
     Silent(String),
     /// What leaves by this port is what this capture holds, in order; the name as the file has it.
@@ -65,6 +67,7 @@ impl fmt::Display for Expected {
             Self::Total(total, _) => write!(f, "`{}` of the run", total.key()),
             Self::Port(port, counter, _) => write!(f, "`{}` of port `{port}`", counter.key()),
             Self::Fate(pattern, _) => write!(f, "frames with {pattern}"),
+            Self::Verdict(program, verdict, _) => write!(f, "`{}` of program `{program}`", verdict.key()),
             Self::Silent(port) => write!(f, "silence on port `{port}`"),
             Self::Element { map, key, .. } => write!(f, "key {key} of map `{map}`"),
             Self::Golden(port, file) => write!(f, "port `{port}` against `{file}`"),
@@ -193,6 +196,24 @@ counters! {
         Lost = "lost",
         /// How often a broadcast left it out.
         Skipped = "skipped",
+    }
+}
+
+counters! {
+    /// What a program returned.
+    Verdict {
+        /// XDP_ABORTED.
+        Aborted = "aborted",
+        /// XDP_DROP.
+        Drop = "drop",
+        /// XDP_PASS.
+        Pass = "pass",
+        /// XDP_TX.
+        Tx = "tx",
+        /// XDP_REDIRECT.
+        Redirect = "redirect",
+        /// A number that is none of them.
+        Unknown = "unknown",
     }
 }
 

@@ -6,7 +6,7 @@ use xdpsim_core::fate::{Fate, PipelineStep};
 use xdpsim_devmap::Errno;
 use xdpsim_devmap::rule::RuleId;
 
-use super::{Counter, Expectation, Expected, FatePattern, Frames, Key, Total};
+use super::{Counter, Expectation, Expected, FatePattern, Frames, Key, Total, Verdict};
 use crate::scenario::diag::{Problem, Sink};
 use crate::scenario::fields::{Fields, Item, Loc, clip, number, table, wrong_type};
 use crate::scenario::limits;
@@ -30,6 +30,7 @@ pub(in crate::scenario) fn read<'a>(cx: &mut Cx<'a>, top: &mut Fields<'a>) -> Op
     silent(cx, &mut fields, &mut list);
     ports(cx, &mut fields, &mut list);
     fates(cx, &mut fields, &mut list);
+    verdicts(cx, &mut fields, &mut list);
     elements(cx, &mut fields, &mut list);
     fields.finish(&mut cx.sink);
     Some(list)
@@ -94,18 +95,27 @@ fn sends(cx: &mut Cx<'_>, name: &Loc<&str>) -> bool {
     class.is_some_and(|class| class != PortClass::Upper)
 }
 
-fn ports<'a>(cx: &mut Cx<'a>, fields: &mut Fields<'a>, list: &mut Vec<Expectation>) {
-    let Some(item) = fields.item("port") else { return };
-    let DeValue::Table(ports) = item.get_ref() else {
-        let wanted = "sections such as `[expect.port.eth1]`";
-        wrong_type(&mut cx.sink, item.span(), "`port` of `expect`", item.get_ref(), wanted);
-        return;
+/// The sections below a key, by their names, in the order of the file: the document's tables are sorted by name.
+fn sections<'a>(
+    cx: &mut Cx<'a>,
+    fields: &mut Fields<'a>,
+    key: &'static str,
+    wanted: &str,
+) -> Vec<(Loc<&'a str>, Item<'a>)> {
+    let Some(item) = fields.item(key) else { return Vec::new() };
+    let DeValue::Table(sections) = item.get_ref() else {
+        let what = format!("`{key}` of `expect`");
+        wrong_type(&mut cx.sink, item.span(), &what, item.get_ref(), wanted);
+        return Vec::new();
     };
-    // In the order of the file: the document's tables are sorted by name.
-    let mut ports: Vec<_> = ports.iter().collect();
-    ports.sort_by_key(|(name, _)| name.span().start);
-    for (name, item) in ports {
-        let name = Loc::new(name.get_ref().as_ref(), name.span());
+    let mut sections: Vec<_> =
+        sections.iter().map(|(name, item)| (Loc::new(name.get_ref().as_ref(), name.span()), item)).collect();
+    sections.sort_by_key(|(name, _)| name.span.start);
+    sections
+}
+
+fn ports<'a>(cx: &mut Cx<'a>, fields: &mut Fields<'a>, list: &mut Vec<Expectation>) {
+    for (name, item) in sections(cx, fields, "port", "sections such as `[expect.port.eth1]`") {
         port(cx, &name, item, list);
     }
 }
@@ -171,6 +181,24 @@ fn fate<'a>(cx: &mut Cx<'a>, mut fields: Fields<'a>, place: usize) -> Option<Exp
     let mut one = at(item?, Expected::Fate(pattern, frames?), ["fate"]);
     one.path.extend([Key::Place(place), Key::Name("frames".to_owned())]);
     Some(one)
+}
+
+/// `[expect.verdicts.PROGRAM]`: counts. Whether the program is one of an object is known where objects are.
+fn verdicts<'a>(cx: &mut Cx<'a>, fields: &mut Fields<'a>, list: &mut Vec<Expectation>) {
+    let wanted = "sections such as `[expect.verdicts.forward]`";
+    for (Loc { value: name, .. }, item) in sections(cx, fields, "verdicts", wanted) {
+        let what = format!("`expect.verdicts.{}`", clip(name));
+        let wanted = "a section with verdicts, such as `redirect = 100`";
+        let Some(mut fields) = table(&mut cx.sink, item, &what, wanted) else { continue };
+        for &verdict in Verdict::ALL {
+            let Some(item) = fields.item(verdict.key()) else { continue };
+            let what = format!("`{}` of {what}", verdict.key());
+            let frames = frames(&mut cx.sink, item, &what);
+            let expected = |frames| Expected::Verdict(name.to_owned(), verdict, frames);
+            list.extend(frames.map(|frames| at(item, expected(frames), ["verdicts", name, verdict.key()])));
+        }
+        fields.finish(&mut cx.sink);
+    }
 }
 
 /// `[expect.maps.NAME]`: keys and values. Whether they fit the map is known where the object is.
