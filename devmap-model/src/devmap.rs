@@ -164,6 +164,11 @@ impl Devmap {
         self.slots.iter()
     }
 
+    /// One step of a walk that others may change meanwhile: the next used slot.
+    pub(crate) fn step(&self, after: Option<MapKey>) -> Option<(MapKey, Entry)> {
+        self.slots.after(after)
+    }
+
     fn in_range(&self, key: MapKey) -> bool {
         key.0 < self.attr.max_entries
     }

@@ -18,7 +18,7 @@ use std::ops::Bound;
 const MAX_ENTRIES: u32 = 1 << 31;
 
 /// A place in the walk: bucket, then newest first. Stamps rise with every insertion.
-type Place = (u32, Reverse<u64>);
+pub(crate) type Place = (u32, Reverse<u64>);
 
 /// A DEVMAP_HASH.
 ///
@@ -204,7 +204,15 @@ impl DevmapHash {
         Walk(self.by_place.values())
     }
 
-    fn place_of(&self, key: MapKey) -> Option<Place> {
+    /// One step of a walk that others may change meanwhile: the entry behind this place.
+    pub(crate) fn step(&self, after: Option<Place>) -> Option<(Place, MapKey, Entry)> {
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let next = self.by_place.range((from, Bound::Unbounded)).next();
+        next.map(|(place, (key, entry))| (*place, *key, *entry))
+    }
+
+    /// Where the walk is at a key; `None` if the key has vanished.
+    pub(crate) fn place_of(&self, key: MapKey) -> Option<Place> {
         self.by_key.get(&key.0).map(|stamped| self.place(key, stamped.stamp))
     }
 

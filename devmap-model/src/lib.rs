@@ -9,7 +9,7 @@
 //! call what (access modes belong to a file descriptor), frames, queues, time and processors. Nothing here
 //! reads a clock, draws a random number, or iterates in an order that could differ between two runs.
 //!
-//! Rules: MAP-01 to MAP-13, MAP-15, BRD-02, BRD-03, HLP-05, HLP-10, HLP-16.
+//! Rules: MAP-01 to MAP-13, MAP-15, BRD-02, BRD-03, HLP-05, HLP-10, HLP-16, MCAST-02, MCAST-34.
 //!
 //! ```
 //! use xdpsim_devmap::{
@@ -73,7 +73,7 @@ pub use devmap_hash::DevmapHash;
 pub use env::UpdateEnv;
 pub use errno::Errno;
 pub use flags::{MapFlags, RedirectFlags, UpdateFlags};
-pub use groups::difference;
+pub use groups::{GroupIndex, GroupPair, difference};
 pub use ids::{CpuId, DevId, IfIndex, MapId, MapKey, NetnsId, ProgFd, ProgId, QueueId};
 pub use map::{Map, MapAttr, MapKind};
 pub use map_in_map::{ArrayOfMaps, HashOfMaps, InnerShape};
@@ -81,5 +81,5 @@ pub use mutation::MapMutations;
 pub use owner::Owner;
 pub use prog::{AttachType, ProgInfo, ProgType};
 pub use table::{MapInfo, MapTable, MapValue};
-pub use targets::Targets;
+pub use targets::{Cursor, Targets};
 pub use value::{DevmapInfo, DevmapValue, Entry};

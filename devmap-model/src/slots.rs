@@ -67,6 +67,16 @@ impl Slots {
             + heap::tree_bytes(self.far.len(), size_of::<(u32, Entry)>())
     }
 
+    /// The first used slot behind this key, or the first of all.
+    pub(crate) fn after(&self, key: Option<MapKey>) -> Option<(MapKey, Entry)> {
+        let from = key.map_or(0, |key| u64::from(key.0) + 1);
+        let near = self.near.iter().enumerate().skip(usize::try_from(from).ok()?);
+        let found = near.filter_map(|(index, slot)| Some((MapKey(index as u32), (*slot)?))).next();
+        let far =
+            || self.far.range(u32::try_from(from).ok()?..).next().map(|(key, entry)| (MapKey(*key), *entry));
+        found.or_else(far)
+    }
+
     pub(crate) fn iter(&self) -> Iter<'_> {
         Iter { near: self.near.iter().enumerate(), far: self.far.iter() }
     }

@@ -6,11 +6,12 @@
 //! Descriptors are left out: a caller names a map by its id and makes sure that a program's maps outlive
 //! it. An id that names no map gets the errno of a descriptor that isn't open, EBADF.
 //!
-//! Rules: MAP-07, MAP-13, MAP-15, HLP-16.
+//! Rules: MAP-07, MAP-13, MAP-15, HLP-16, MCAST-03, MCAST-13.
 
 use crate::{
-    ArrayOfMaps, DevId, Devmap, DevmapHash, DevmapInfo, DevmapValue, Entry, Errno, HashOfMaps, InnerShape,
-    Map, MapAttr, MapId, MapKey, MapKind, MapMutations, ProgInfo, Targets, UpdateEnv, UpdateFlags,
+    ArrayOfMaps, Cursor, DevId, Devmap, DevmapHash, DevmapInfo, DevmapValue, Entry, Errno, GroupIndex,
+    GroupPair, HashOfMaps, InnerShape, Map, MapAttr, MapId, MapKey, MapKind, MapMutations, ProgInfo, Targets,
+    UpdateEnv, UpdateFlags,
 };
 
 /// A value as an update writes it.
@@ -275,6 +276,26 @@ impl MapTable {
             Map::ArrayOfMaps(map) => map.inner(key),
             Map::HashOfMaps(map) => map.inner(key),
         }
+    }
+
+    /// Both lookups of the RFC in one containing map (MCAST-02, MCAST-03). An array's key behind its end is an
+    /// absent one (MCAST-13).
+    pub fn groups(&self, containing: MapId, index: GroupIndex) -> GroupPair {
+        GroupPair {
+            forward: self.inner(containing, index.forward()),
+            exclude: self.inner(containing, index.exclude()),
+        }
+    }
+
+    /// One step of a walk over a device map that may be changed between two steps: the next entry, in the
+    /// order of a broadcast, of the map as it is now. `None` at the end, or if there is no such map.
+    pub fn next_target(&self, id: MapId, after: Option<Cursor>) -> Option<(Cursor, Entry)> {
+        Cursor::step(self.get(id)?, after)
+    }
+
+    /// The same by get-next-key: in a hash map whose current key has vanished the walk begins anew (MCAST-34).
+    pub fn next_target_by_key(&self, id: MapId, after: Option<Cursor>) -> Option<(Cursor, Entry)> {
+        Cursor::step_by_key(self.get(id)?, after)
     }
 
     /// The entries of a map in the order of a broadcast; none if it isn't a device map (BRD-02, BRD-03).

@@ -2,9 +2,10 @@
 //!
 //! Owns the order and nothing else: which targets are skipped or excluded is the engine's (BRD-05, BRD-08).
 //!
-//! Rules: BRD-02, BRD-03.
+//! Rules: BRD-02, BRD-03, MCAST-34.
 
-use crate::{Entry, Map, MapKey, devmap_hash, slots};
+use crate::devmap_hash::{self, Place};
+use crate::{Entry, Map, MapKey, slots};
 
 /// The entries of a map in broadcast order; none for a map that can't be broadcast to.
 #[derive(Clone, Debug)]
@@ -42,5 +43,38 @@ impl Iterator for Targets<'_> {
             Walk::Array(slots) => slots.next(),
             Walk::Hash(walk) => walk.next(),
         }
+    }
+}
+
+/// Where a walk is that goes on step by step, while somebody else may change the map.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cursor {
+    key: MapKey,
+    /// In a hash map.
+    place: Option<Place>,
+}
+
+impl Cursor {
+    /// The next entry of a map as it is now; `None` at the end, and of a map without devices.
+    pub(crate) fn step(map: &Map, after: Option<Cursor>) -> Option<(Cursor, Entry)> {
+        match map {
+            Map::Devmap(map) => {
+                let (key, entry) = map.step(after.map(|cursor| cursor.key))?;
+                Some((Cursor { key, place: None }, entry))
+            }
+            Map::DevmapHash(map) => {
+                let (place, key, entry) = map.step(after.and_then(|cursor| cursor.place))?;
+                Some((Cursor { key, place: Some(place) }, entry))
+            }
+            Map::ArrayOfMaps(_) | Map::HashOfMaps(_) => None,
+        }
+    }
+
+    /// The same as get-next-key does it in a hash map: behind the place where the key is now, and from the
+    /// first entry if the key has vanished (MAP-11, MCAST-34).
+    pub(crate) fn step_by_key(map: &Map, after: Option<Cursor>) -> Option<(Cursor, Entry)> {
+        let Map::DevmapHash(hash) = map else { return Cursor::step(map, after) };
+        let moved = |cursor: Cursor| Some(Cursor { place: Some(hash.place_of(cursor.key)?), ..cursor });
+        Cursor::step(map, after.and_then(moved))
     }
 }

@@ -67,6 +67,12 @@ pub fn adapt(
     if !scenario.faults.is_empty() {
         return Err(NotPlayable::new("[[fault]]", "a kernel cannot be told to fail; leave the faults out"));
     }
+    if !scenario.profile.rules.is_mainline() {
+        return Err(NotPlayable::new(
+            format!("rules = \"{}\"", scenario.profile.rules),
+            "no kernel has these helpers; leave the key out",
+        ));
+    }
     number(&mut scenario, &mut notes);
     uppers_on_kernel(&scenario)?;
     let mtu = ideal_mtu(&frames)?;
@@ -167,6 +173,12 @@ fn changes_by_frame(changes: &[Change], stamps: &[Nanos]) -> Result<Vec<Change>,
             At::Time(time) => {
                 let due = Nanos(began.0.saturating_add(time.0));
                 stamps.iter().position(|&stamp| stamp >= due).unwrap_or(stamps.len()) as u64
+            }
+            At::BeforeEnqueue(_) | At::InWalk { .. } => {
+                return Err(NotPlayable::new(
+                    "a change in the middle of a poll",
+                    "a kernel's other CPUs cannot be told to hit that moment; give it a frame or a time",
+                ));
             }
         };
         if no < stamps.len() as u64 {

@@ -135,6 +135,12 @@ fates! {
     CloneFailed = "clone_failed", Enqueue, BRD_10, Some(Errno::ENOMEM);
     /// A frame with fragments cannot be cloned.
     CloneFrags = "clone_frags", Enqueue, BRD_09, Some(Errno::EOPNOTSUPP);
+    /// A multicast of RFC v1 (or v2) made its copies; the original is not sent but freed.
+    OrigFreed = "orig_freed", Enqueue, MCAST_17, None;
+    /// RFC v1: the forward group was gone when the frame was to be enqueued.
+    NoForwardGroup = "no_forward_group", Enqueue, MCAST_08, Some(Errno::EBADRQC);
+    /// RFC v1 as it was posted: the exclude group is missing, so nobody gets a copy.
+    NoExcludeGroup = "no_exclude_group", Enqueue, MCAST_09, None;
     /// The devmap program returned XDP_DROP.
     EntryDropped = "entry_dropped", Flush, DVP_02, None;
     /// The devmap program returned XDP_ABORTED.
@@ -204,12 +210,21 @@ pub enum Skip {
     Ingress,
     /// It has the ifindex of an upper device of the ingress.
     Upper,
+    /// It is in the exclude group, or in the exclude map.
+    ExcludeGroup,
 }
 
 impl Skip {
     /// All of them.
-    pub const ALL: &'static [Self] =
-        &[Self::NoXmit, Self::NoSg, Self::Down, Self::TooLong, Self::Ingress, Self::Upper];
+    pub const ALL: &'static [Self] = &[
+        Self::NoXmit,
+        Self::NoSg,
+        Self::Down,
+        Self::TooLong,
+        Self::Ingress,
+        Self::Upper,
+        Self::ExcludeGroup,
+    ];
 
     /// Its name in tables and JSON.
     #[must_use]
@@ -221,6 +236,7 @@ impl Skip {
             Self::TooLong => "too_long",
             Self::Ingress => "ingress",
             Self::Upper => "upper",
+            Self::ExcludeGroup => "exclude_group",
         }
     }
 
@@ -230,6 +246,20 @@ impl Skip {
         match self {
             Self::NoXmit | Self::NoSg | Self::Down | Self::TooLong => rule::BRD_05,
             Self::Ingress | Self::Upper => rule::BRD_08,
+            Self::ExcludeGroup => rule::MCAST_16,
+        }
+    }
+}
+
+impl From<crate::netdev::Refusal> for Fate {
+    /// How a frame ends that is for this target only.
+    fn from(refusal: crate::netdev::Refusal) -> Self {
+        use crate::netdev::Refusal;
+        match refusal {
+            Refusal::NoXmit => Self::NoXmit,
+            Refusal::NoSg => Self::NoSg,
+            Refusal::Down => Self::Down,
+            Refusal::TooLong => Self::TooLong,
         }
     }
 }

@@ -47,6 +47,7 @@ pub mod programs;
 pub mod redirect;
 pub mod report;
 pub mod rss;
+pub mod rules;
 pub mod scenario;
 pub mod sink;
 pub mod story;
@@ -67,12 +68,13 @@ pub use mutation::Mutations;
 pub use profile::{KernelVersion, Path, Profile};
 pub use program::{Ctx, Effects, Sharing, XdpProgram};
 pub use report::Report;
+pub use rules::Rules;
 pub use scenario::Scenario;
 pub use sink::{Delivery, NullSink, Recorder, Sink, StoryBook};
 pub use time::{BitRate, Nanos};
 pub use trace::{Event, Stamp};
 pub use world::{BuildError, Plan};
 pub use xdpsim_devmap::{
-    AttachType, CpuId, DevId, Errno, IfIndex, MapId, MapKey, MapKind, NetnsId, ProgId, QueueId,
+    AttachType, CpuId, DevId, Errno, GroupIndex, IfIndex, MapId, MapKey, MapKind, NetnsId, ProgId, QueueId,
     RedirectFlags, UpdateFlags, XdpAction, rule,
 };

@@ -12,7 +12,7 @@ use xdpsim_devmap::MapMutations;
 bitflags! {
     /// A set of deliberate faults.
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-    pub struct Mutations: u64 {
+    pub struct Mutations: u128 {
         /// A bulk queue is flushed when the 16th frame is stored (ENQ-03).
         const FLUSH_AT_16 = 1 << 0;
         /// Devices are flushed in order of first use (FLU-03).
@@ -123,6 +123,28 @@ bitflags! {
         const GENERIC_EVENT_FIRST = 1 << 53;
         /// Each skb has redirect info of its own in generic mode (GEN-12).
         const GENERIC_OWN_CONTEXT = 1 << 54;
+        /// The forward key is the upper half of the index, shifted down (MCAST-02).
+        const RFC_KEYS_SHIFTED = 1 << 64;
+        /// The walk takes the forward group that the helper found (MCAST-05).
+        const RFC_GROUP_OF_HELPER = 1 << 65;
+        /// A missing exclude group excludes everybody (MCAST-09).
+        const RFC_MISSING_IS_NOBODY = 1 << 66;
+        /// Exclude key 0 means that there is no exclude group (MCAST-10).
+        const RFC_ZERO_IS_NO_GROUP = 1 << 67;
+        /// Keys of the exclude group are taken for ifindexes (MCAST-16).
+        const RFC_EXCLUDES_BY_KEY = 1 << 68;
+        /// The original goes to the first target (MCAST-17).
+        const RFC_ORIGINAL_SENT = 1 << 69;
+        /// The ingress is always excluded (MCAST-20).
+        const RFC_EXCLUDES_INGRESS = 1 << 70;
+        /// A bad target is skipped, not an error (MCAST-26).
+        const RFC_SKIPS_BAD_TARGETS = 1 << 71;
+        /// `bpf_redirect_map_multi()` has mainline's number for its flag (MCAST-40).
+        const MULTI_FLAG_OF_MAINLINE = 1 << 72;
+        /// Its flag does nothing without an exclude map, as in v2 (MCAST-42).
+        const MULTI_INGRESS_NEEDS_MAP = 1 << 73;
+        /// Its exclude map is a set of values in v8 to v20, too (MCAST-43).
+        const MULTI_EXCLUDES_BY_VALUE = 1 << 74;
     }
 }
 

@@ -3,7 +3,7 @@
 //! Both tables are as large as the largest poll and never cleared, only counted: clearing would cost
 //! more than a poll of one frame.
 
-use xdpsim_devmap::{DevId, Entry, IfIndex, ProgId, QueueId, RedirectFlags, XdpAction};
+use xdpsim_devmap::{DevId, Entry, IfIndex, MapKind, ProgId, QueueId, RedirectFlags, XdpAction};
 
 use crate::batch::Desc;
 use crate::mutation::Mutations;
@@ -187,6 +187,10 @@ pub(crate) enum Kind {
     NoMap,
     /// To a CPU or an AF_XDP socket, which are not modelled.
     Elsewhere,
+    /// To the forward group of an index, less its exclude group (RFC v1).
+    Groups,
+    /// To a map, less another (v2 to v20).
+    TwoMaps,
 }
 
 impl Kind {
@@ -194,10 +198,16 @@ impl Kind {
     const ALL: [Self; 16] = {
         use Kind::*;
         [
-            Pass, Drop, Aborted, Tx, Unknown, Device, IfIndex, Broadcast, NoTarget, NoMap, Elsewhere, NoMap,
-            NoMap, NoMap, NoMap, NoMap,
+            Pass, Drop, Aborted, Tx, Unknown, Device, IfIndex, Broadcast, NoTarget, NoMap, Elsewhere, Groups,
+            TwoMaps, NoMap, NoMap, NoMap,
         ]
     };
+
+    /// Armed by a helper of the multicast patches?
+    #[inline]
+    pub fn is_multicast(self) -> bool {
+        matches!(self, Self::Groups | Self::TwoMaps)
+    }
 }
 
 /// A decision: two frames are treated alike if their decisions are equal.
@@ -207,7 +217,7 @@ pub(crate) struct Decision {
     pub value: u32,
     /// The entry's program, 0 for none.
     pub prog: u16,
-    /// The [`Note`] for verdicts and ifindexes; 1 for a broadcast that excludes the ingress.
+    /// The [`Note`] for verdicts and ifindexes; 1 for a broadcast or multicast that excludes the ingress.
     pub detail: u8,
     pub kind: Kind,
 }
@@ -368,10 +378,21 @@ fn redirect_decision(ri: &mut RedirectInfo, mutations: Mutations) -> Decision {
             Decision { kind: Kind::IfIndex, detail: ri.note as u8, prog: 0, value: ri.tgt_index as u32 }
         }
         _ if ri.elsewhere_armed() => Decision { kind: Kind::Elsewhere, ..Decision::NONE },
+        (Some(map_type), None) if ri.map.is_some() => multicast_decision(ri, map_type),
         _ => Decision { kind: Kind::NoTarget, detail: ri.note as u8, prog: 0, value: ri.tgt_index as u32 },
     };
     ri.consume(mutations);
     decision
+}
+
+/// A map type with a map but without an entry is what the multicast patches' helpers leave (MCAST-41).
+#[cold]
+fn multicast_decision(ri: &mut RedirectInfo, map_type: MapKind) -> Decision {
+    let map = ri.map.take().map_or(0, |map| map.0);
+    // The one flag of two maps excludes the ingress (MCAST-40); groups have none.
+    let exclude = !ri.flags.is_empty();
+    let kind = if map_type.is_map_of_maps() { Kind::Groups } else { Kind::TwoMaps };
+    Decision { kind, detail: u8::from(exclude), prog: 0, value: map }
 }
 
 /// TRC-05, TRC-06: what the event of this redirect prints.

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::rules::Rules;
+
 /// A kernel release, as far as rules depend on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct KernelVersion {
@@ -73,7 +75,9 @@ pub struct Profile {
     pub kernel: KernelVersion,
     /// Bytes of a page: limits clones (BRD-10) and zero-copy conversion.
     pub page_size: u32,
-    /// Which path runs.
+    /// Which redirect helpers there are: mainline's, or those of the multicast patches.
+    pub rules: Rules,
+    /// Which path runs; rules other than mainline's always run frame by frame.
     pub path: Path,
     /// Deliberate faults of the model (feature `mutations`), to judge the tests by.
     pub mutations: crate::mutation::Mutations,
@@ -109,6 +113,7 @@ impl Default for Profile {
         Self {
             kernel: KernelVersion::V6_12,
             page_size: 4096,
+            rules: Rules::Mainline,
             path: Path::Auto,
             mutations: crate::mutation::Mutations::default(),
         }

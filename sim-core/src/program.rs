@@ -15,6 +15,7 @@ use crate::mutation::Mutations;
 use crate::poll::{Decided, Poll};
 use crate::profile::Bounds;
 use crate::redirect::RedirectInfo;
+use crate::rules::Rules;
 use crate::story::HelperCall;
 use crate::time::Nanos;
 
@@ -155,6 +156,7 @@ pub struct Ctx<'a> {
     pub(crate) random: &'a mut Random,
     pub(crate) log: Option<&'a mut Vec<HelperCall>>,
     pub(crate) mutations: Mutations,
+    pub(crate) rules: Rules,
     pub(crate) keep_keys: bool,
     pub(crate) latest: FrameNo,
     /// `ctx->ingress_ifindex`.

@@ -3,9 +3,10 @@
 //! Finer than the tracepoints, which carry no frame's identity (TRC-11). Only produced for a sink
 //! that asks ([`crate::sink::Sink::STORY`]), and then the frame path runs.
 
-use xdpsim_devmap::{CpuId, DevId, Entry, Errno, IfIndex, MapId, ProgId, QueueId, XdpAction};
+use xdpsim_devmap::{CpuId, DevId, Entry, Errno, GroupIndex, IfIndex, MapId, ProgId, QueueId, XdpAction};
 
 use crate::fate::{Fate, Skip};
+use crate::redirect::multicast::Bug;
 use crate::time::Nanos;
 
 /// A helper call and its result.
@@ -33,6 +34,34 @@ pub enum HelperCall {
         /// What the lookup found; `None` also if there was no lookup.
         found: Option<Entry>,
         /// Were the flags refused?
+        refused: bool,
+    },
+    /// `bpf_redirect_map(map, index, flags)` of RFC v1 on a map of groups.
+    RedirectGroups {
+        /// The containing map.
+        map: MapId,
+        /// Forward key and exclude key.
+        index: GroupIndex,
+        /// The flags.
+        flags: u64,
+        /// What it returned.
+        returned: XdpAction,
+        /// The forward group that its own lookup found; the walk looks it up again (MCAST-05).
+        found: Option<MapId>,
+        /// Were the flags refused?
+        refused: bool,
+    },
+    /// `bpf_redirect_map_multi(map, ex_map, flags)` of v2 to v20.
+    RedirectMulti {
+        /// The forward map.
+        map: MapId,
+        /// The exclude map.
+        ex_map: Option<MapId>,
+        /// The flags.
+        flags: u64,
+        /// What it returned.
+        returned: XdpAction,
+        /// Was the call refused, for its flags or for a map?
         refused: bool,
     },
     /// `bpf_redirect_map(map, key, flags)` on a CPUMAP or XSKMAP, which are not modelled.
@@ -90,7 +119,23 @@ pub enum Step {
         /// That ifindex.
         ifindex: IfIndex,
     },
-    /// A broadcast target that got nothing.
+    /// RFC v1 looked both groups up, to enqueue.
+    Groups {
+        /// The containing map.
+        map: MapId,
+        /// Forward key and exclude key.
+        index: GroupIndex,
+        /// The forward group.
+        forward: Option<MapId>,
+        /// The exclude group.
+        exclude: Option<MapId>,
+    },
+    /// A bug of the posted multicast patches that no frame shows.
+    Bug {
+        /// Which.
+        bug: Bug,
+    },
+    /// A broadcast or multicast target that got nothing.
     Skipped {
         /// The target.
         dev: DevId,

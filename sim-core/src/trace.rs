@@ -5,6 +5,7 @@
 use xdpsim_devmap::{CpuId, Errno, IfIndex, ProgId, XdpAction};
 
 use crate::batch::FrameNo;
+use crate::redirect::multicast::Bug;
 use crate::time::Nanos;
 
 /// When and where something happened.
@@ -84,6 +85,14 @@ pub enum Event {
         /// The driver's errno.
         err: Option<Errno>,
     },
+    /// `rfc_bug` or `mcast_bug`: no tracepoint, but what the posted multicast patches would have done to memory
+    /// here. The model does what was meant.
+    Bug {
+        /// Which.
+        bug: Bug,
+        /// The ingress.
+        ifindex: IfIndex,
+    },
     /// `mem_connect` (TRC-10): a queue's memory model is registered.
     MemConnect {
         /// The device.
@@ -111,6 +120,7 @@ impl Event {
             Self::Redirect { err: None, .. } => "xdp_redirect",
             Self::Redirect { .. } => "xdp_redirect_err",
             Self::DevmapXmit { .. } => "xdp_devmap_xmit",
+            Self::Bug { bug, .. } => bug.event_name(),
             Self::MemConnect { .. } => "mem_connect",
             Self::MemDisconnect { .. } => "mem_disconnect",
             Self::LinkAttachFailed { .. } => "bpf_xdp_link_attach_failed",

@@ -5,5 +5,7 @@
 
 pub mod difference;
 pub mod encoding;
+pub mod index;
 
 pub use difference::difference;
+pub use index::{GroupIndex, GroupPair};

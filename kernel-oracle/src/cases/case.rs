@@ -214,7 +214,7 @@ impl Draft {
             self.changes.into_iter().map(|(burst, action)| Change { at: before(burst), action }).collect();
         changes.sort_by_key(|change| match change.at {
             At::Frame(no) => no,
-            At::Time(_) => FrameNo(0),
+            _ => FrameNo(0),
         });
         scenario.changes = changes;
         Case { scenario, bursts }

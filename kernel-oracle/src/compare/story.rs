@@ -78,6 +78,12 @@ impl Words<'_> {
                 (format!("transmitted by {}: {took}", self.port(dev)), vec![rule::GEN_05])
             }
             Step::Freed { reason } => (format!("freed, reason {}", reason.name()), vec![rule::GEN_09]),
+            Step::Groups { index, forward, exclude, .. } => {
+                let group = |group: Option<MapId>| group.map_or("none", |map| self.map(map));
+                let text = format!("index {index}: to {}, but not to {}", group(forward), group(exclude));
+                (text, vec![rule::MCAST_05])
+            }
+            Step::Bug { bug } => (bug.what().to_owned(), vec![bug.rule()]),
             Step::PartialFlush { dev } => (
                 format!("the queue of {} is full: its 16 frames go first", self.port(dev)),
                 vec![rule::ENQ_03],
@@ -112,6 +118,14 @@ impl Words<'_> {
         match call {
             HelperCall::Redirect { ifindex, flags, returned } => {
                 (format!("bpf_redirect({ifindex}, {flags:#x}) = {returned}"), vec![rule::HLP_01])
+            }
+            HelperCall::RedirectGroups { map, index, flags, returned, .. } => {
+                let text = format!("bpf_redirect_map(&{}, {index}, {flags:#x}) = {returned}", self.map(map));
+                (text, vec![rule::MCAST_02])
+            }
+            HelperCall::RedirectMulti { map, flags, returned, .. } => {
+                let text = format!("bpf_redirect_map_multi(&{}, .., {flags:#x}) = {returned}", self.map(map));
+                (text, vec![rule::MCAST_41])
             }
             HelperCall::Elsewhere { key, flags, returned, .. } => {
                 let text = format!("bpf_redirect_map(.., {key:#x}, {flags:#x}) = {returned}: not modelled");
@@ -152,5 +166,6 @@ fn why(skip: Skip) -> &'static str {
         Skip::TooLong => "the frame is too long for it",
         Skip::Ingress => "it has the ifindex of the ingress",
         Skip::Upper => "it has the ifindex of an upper device of the ingress",
+        Skip::ExcludeGroup => "it is in the exclude group",
     }
 }

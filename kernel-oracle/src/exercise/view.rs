@@ -268,6 +268,8 @@ impl Reader {
                 }
             }
             Step::Program { .. } | Step::Xmit { .. } | Step::Hop { .. } | Step::Freed { .. } => {}
+            // No kernel has them.
+            Step::Groups { .. } | Step::Bug { .. } => {}
         }
     }
 
@@ -320,7 +322,10 @@ impl MapCall {
             HelperCall::RedirectMap { map, key, flags, returned, found, refused } => {
                 Some(Self { map, key, flags, found, refused, returned })
             }
-            HelperCall::Redirect { .. } | HelperCall::Elsewhere { .. } => None,
+            HelperCall::Redirect { .. }
+            | HelperCall::Elsewhere { .. }
+            | HelperCall::RedirectGroups { .. }
+            | HelperCall::RedirectMulti { .. } => None,
         }
     }
 

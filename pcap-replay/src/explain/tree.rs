@@ -224,6 +224,8 @@ impl Builder {
                 self.here(|visit| visit.happened.push(Happened::Skipped(dev, skip)))
             }
             Step::PartialFlush { dev } => self.here(|visit| visit.happened.push(Happened::PartialFlush(dev))),
+            // The helper call says which groups; what the posted code would have done happened to no frame.
+            Step::Groups { .. } | Step::Bug { .. } => {}
             Step::Enqueued { dev, position, clone, prog, own_prog } => {
                 let kind = if clone { CopyKind::Clone } else { CopyKind::Original };
                 self.queue(Copy { position: Some(position), prog, own_prog, ..copy(dev, kind) });

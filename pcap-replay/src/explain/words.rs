@@ -52,6 +52,32 @@ pub(super) fn call(names: Names<'_>, call: &HelperCall) -> (String, Said) {
             }
             (call, (outcome, rules))
         }
+        HelperCall::RedirectGroups { map, index, flags: given, returned, found, refused } => {
+            let call =
+                format!("bpf_redirect_map(&{}, {index}, {}) = {returned}", names.map(map), flags(given));
+            let said = match found {
+                _ if refused => ("flags above 3 are refused".to_owned(), vec![rule::MCAST_30]),
+                Some(group) => {
+                    let exclude = index.exclude();
+                    let text = format!("forward group `{}`, exclude key {:#x}", names.map(group), exclude.0);
+                    (text, vec![rule::MCAST_02, rule::MCAST_05])
+                }
+                None => ("no such forward group; the flags are returned".to_owned(), vec![rule::MCAST_07]),
+            };
+            (call, said)
+        }
+        HelperCall::RedirectMulti { map, ex_map, flags: given, returned, refused } => {
+            let ex_map = ex_map.map_or_else(|| "NULL".to_owned(), |ex_map| format!("&{}", names.map(ex_map)));
+            let call =
+                format!("bpf_redirect_map_multi(&{}, {ex_map}, {given:#x}) = {returned}", names.map(map));
+            let said = match refused {
+                true => ("its flags or a map are refused".to_owned(), vec![rule::MCAST_39, rule::MCAST_40]),
+                false => {
+                    ("both maps are remembered, nothing is looked up yet".to_owned(), vec![rule::MCAST_41])
+                }
+            };
+            (call, said)
+        }
         HelperCall::Elsewhere { key, found: true, .. } => (
             format!("bpf_redirect_map(.., {key}, ..) = XDP_REDIRECT"),
             ("a CPU or an AF_XDP socket, which are not modelled".to_owned(), vec![rule::RED_01]),

@@ -117,6 +117,18 @@ fn of_enqueue(fate: Fate) -> Advice {
             "broadcast to a map without a single target for this frame",
             "see the targets that were left out; the kernel counts this as a success",
         ),
+        Fate::OrigFreed => advice(
+            "its copies were made; the frame itself is freed, not sent",
+            "nothing to do: RFC v1 and v2 make one copy for each target",
+        ),
+        Fate::NoForwardGroup => advice(
+            "the forward group went between the helper call and the redirect",
+            "write the new group over the old one instead of deleting its key",
+        ),
+        Fate::NoExcludeGroup => advice(
+            "no exclude group under that key: RFC v1 as it was posted then sends to nobody",
+            "store an empty group there, or take the rules as they were meant (rfc-v1)",
+        ),
         Fate::TooManyUppers => advice(
             "the ingress has more than 8 upper devices",
             "broadcast without BPF_F_EXCLUDE_INGRESS, or stack fewer devices on the ingress",
@@ -224,6 +236,9 @@ pub fn of_skip(skip: Skip) -> Advice {
             "it has the ifindex of an upper device of the ingress",
             "nothing to do: BPF_F_EXCLUDE_INGRESS leaves out direct upper devices too",
         ),
+        Skip::ExcludeGroup => {
+            advice("it is in the exclude group", "nothing to do, if it is meant to be there")
+        }
     }
 }
 

@@ -3,6 +3,9 @@
 //! `time` is in seconds, as a string because it needs more digits than a double has; `err` is the
 //! negative number that the kernel prints, with the errno's name beside it. Rules: TRC-01 to TRC-07,
 //! TRC-10.
+//!
+//! `rfc_bug` and `mcast_bug` are no tracepoints: they say what the posted multicast patches would have done to
+//! memory.
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
@@ -122,6 +125,11 @@ fn line(at: Stamp, event: &Event) -> String {
             number(&mut line, "ifindex", ifindex.0);
         }
         Event::LinkAttachFailed { msg } => text(&mut line, "msg", msg),
+        Event::Bug { bug, ifindex } => {
+            text(&mut line, "rule", bug.rule().name());
+            number(&mut line, "ifindex", ifindex.0);
+            text(&mut line, "msg", bug.what());
+        }
     }
     line.push_str("}\n");
     line

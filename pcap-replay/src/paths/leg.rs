@@ -272,6 +272,17 @@ fn call(call: &HelperCall) -> Call {
             };
             Call::Map { map, lookup }
         }
+        HelperCall::RedirectGroups { map, found, refused, .. } => {
+            let lookup = match found {
+                _ if refused => Lookup::Refused,
+                Some(_) => Lookup::Broadcast,
+                None => Lookup::Missing,
+            };
+            Call::Map { map, lookup }
+        }
+        HelperCall::RedirectMulti { map, refused, .. } => {
+            Call::Map { map, lookup: if refused { Lookup::Refused } else { Lookup::Broadcast } }
+        }
         HelperCall::Elsewhere { flags, found, .. } => Call::Elsewhere {
             lookup: match found {
                 _ if flags & !RedirectFlags::ACTION_MASK != 0 => Lookup::Refused,

@@ -31,6 +31,8 @@ pub(super) fn read<'a>(cx: &mut Cx<'a>, fields: &mut Fields<'a>, port: &str) -> 
         let at = match begin {
             At::Frame(FrameNo(no)) => At::Frame(FrameNo(no.saturating_add(after))),
             At::Time(Nanos(time)) => At::Time(Nanos(time.saturating_add(after))),
+            // Devices do not change in the middle of a poll, and `read_moment` reads no such moment.
+            within_a_poll => within_a_poll,
         };
         Change { at, action: Action::SetUp { port: port.to_owned(), up: is_up } }
     };
@@ -46,7 +48,9 @@ fn length<'a>(cx: &mut Cx<'a>, item: Item<'a>, begin: At, key: &str) -> Option<u
     let what = || format!("`{key}` of the flapping port");
     let span = item.span();
     let length = match begin {
-        At::Frame(_) => number(&mut cx.sink, item, what, 1..=u64::MAX)?.value,
+        At::Frame(_) | At::BeforeEnqueue(_) | At::InWalk { .. } => {
+            number(&mut cx.sink, item, what, 1..=u64::MAX)?.value
+        }
         At::Time(_) => {
             let span = text(&mut cx.sink, item, what, "a span of time such as \"10ms\", as `time` has one")?;
             read_unit(&mut cx.sink, &span, "span of time", units::duration)?.0

@@ -39,6 +39,15 @@ pub struct ChangeFailed {
     pub errno: Errno,
 }
 
+/// A moment within the poll of a frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Moment {
+    /// When the program has run and its verdict is still to be acted on (MCAST-05).
+    BeforeEnqueue,
+    /// When the multicast of the frame has visited so many entries (MCAST-34).
+    InWalk(u32),
+}
+
 /// All changes of a run; by frame and by time, each in order.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Changes {
@@ -46,18 +55,26 @@ pub(crate) struct Changes {
     pub by_frame: Vec<(FrameNo, usize, Act)>,
     /// In order of time, later ones first.
     pub by_time: Vec<(Nanos, usize, Act)>,
+    /// In the middle of a poll, by frame; in order of frame and moment, later ones first.
+    pub in_polls: Vec<(FrameNo, Moment, usize, Act)>,
     pub failed: Vec<ChangeFailed>,
 }
 
 impl Changes {
     /// None left?
     pub fn is_done(&self) -> bool {
-        self.by_frame.is_empty() && self.by_time.is_empty()
+        self.by_frame.is_empty() && self.by_time.is_empty() && self.in_polls.is_empty()
+    }
+
+    /// Is one to come in the middle of a poll?
+    #[inline]
+    pub fn any_in_polls(&self) -> bool {
+        !self.in_polls.is_empty()
     }
 
     /// How many were never made.
     pub fn left(&self) -> usize {
-        self.by_frame.len() + self.by_time.len()
+        self.by_frame.len() + self.by_time.len() + self.in_polls.len()
     }
 
     /// Is one due before this frame arrives at this time?
@@ -101,17 +118,22 @@ impl<S: Sink> Domain<S> {
         self.now = self.now.max(time);
     }
 
-    fn make_change(&mut self, index: usize, act: Act, feed: &Feed<'_>) {
+    pub(super) fn make_change(&mut self, index: usize, act: Act, feed: &Feed<'_>) {
         let before = self.memory_models();
+        self.try_change(index, act);
+        self.world.changed();
+        self.tell_memory_models(&before);
+        self.purge_dead_rings(feed);
+        self.purge_dead_queues(feed);
+    }
+
+    /// Makes it, or notes that the kernel would not have.
+    pub(super) fn try_change(&mut self, index: usize, act: Act) {
         if let Err(errno) = self.change(act)
             && self.speaks_for_all()
         {
             self.changes.failed.push(ChangeFailed { index, errno });
         }
-        self.world.changed();
-        self.tell_memory_models(&before);
-        self.purge_dead_rings(feed);
-        self.purge_dead_queues(feed);
     }
 
     /// Every domain makes every change; what is seen of it from outside is told once.

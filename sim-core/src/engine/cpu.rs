@@ -169,6 +169,7 @@ impl Cpu {
             random: &mut self.random,
             log,
             mutations: world.profile.mutations,
+            rules: world.profile.rules,
             keep_keys: S::EVENTS,
             latest,
             ingress_ifindex: self.poll.ifindex,

@@ -81,6 +81,9 @@ pub struct Domain<S: Sink> {
     pub(crate) latest: FrameNo,
     pub(crate) began: Option<Nanos>,
     pub(crate) kept_stamps: BTreeMap<FrameNo, Nanos>,
+    /// What happens to the maps during the current frame's walk (MCAST-34).
+    pub(crate) later_maps: Vec<(u32, MapTable)>,
+    pub(crate) told_first_call: bool,
     pub(crate) sink: S,
 }
 
@@ -284,6 +287,8 @@ impl<S: Sink> Domain<S> {
             arrivals,
             input: feed.bytes,
             stamp: Stamp { time: self.now, trigger: self.trigger, cpu: 0 },
+            later: &self.later_maps,
+            told_first_call: &mut self.told_first_call,
         };
         (env, &mut self.cpus, &mut self.rx)
     }

@@ -28,7 +28,8 @@ pub(crate) struct World {
     pub netns: Vec<String>,
     pub hops_max: u8,
     /// May a whole poll be decided before its first enqueue? Not if a devmap program that calls helpers
-    /// can run in the middle of it (DVP-09), and not where each run disarms (HLP-20.d).
+    /// can run in the middle of it (DVP-09), not where each run disarms (HLP-20.d), and not under rules other
+    /// than mainline's.
     pub decide_first: bool,
     /// Counts every change of devices and maps: what was compiled before is stale.
     pub version: u64,
@@ -40,6 +41,7 @@ impl World {
         self.devices.refresh(&self.profile);
         self.version += 1;
         self.decide_first = self.profile.path == Path::Auto
+            && self.profile.rules.is_mainline()
             && !self.profile.mutations.need_frame_path()
             && !self.disarms()
             && (self.entry_programs_call_no_helpers()
@@ -84,6 +86,10 @@ pub(crate) struct Env<'a, S: Sink> {
     /// The batch's bytes.
     pub input: &'a [u8],
     pub stamp: Stamp,
+    /// The maps as they will be when so many entries of the current walk have been visited; ascending.
+    pub later: &'a [(u32, MapTable)],
+    /// Has the first call of RFC v1's helper been told (MCAST-06)?
+    pub told_first_call: &'a mut bool,
 }
 
 /// What is known of the frames' arrival.
@@ -110,6 +116,19 @@ impl Arrivals<'_> {
     pub fn stamp(&self, frame: FrameNo) -> Nanos {
         let in_batch = frame.0.checked_sub(self.first.0).and_then(|i| self.stamps.get(i as usize));
         in_batch.or_else(|| self.kept.get(&frame)).copied().unwrap_or_default()
+    }
+}
+
+impl<'a, S: Sink> Env<'a, S> {
+    /// The maps as a walk sees them that has visited so many entries (MCAST-34).
+    pub fn maps_in_walk(&self, visited: u64) -> &'a MapTable {
+        let now = self.later.iter().rev().find(|(at, _)| u64::from(*at) <= visited);
+        now.map_or(&self.world.maps, |(_, maps)| maps)
+    }
+
+    /// Do they change just then?
+    pub fn maps_change_at(&self, visited: u64) -> bool {
+        self.later.iter().any(|(at, _)| u64::from(*at) == visited)
     }
 }
 

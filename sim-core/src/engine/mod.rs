@@ -6,6 +6,7 @@
 pub(crate) mod arrival;
 pub(crate) mod backlog;
 pub(crate) mod changes;
+pub(crate) mod changing_poll;
 pub(crate) mod cpu;
 pub mod domain;
 pub(crate) mod env;

@@ -37,18 +37,34 @@ impl Cpu {
 
     /// Runs the program, or passes everything, and ends the poll as the port's driver does.
     pub(crate) fn run_poll<S: Sink>(&mut self, env: &mut Env<'_, S>) {
-        if S::STORY {
-            self.tell_polled(env);
-        }
-        if env.mutated(Mutations::RI_PER_POLL) {
-            self.ri = Default::default();
-        }
+        self.open_poll(env);
         match self.current_prog {
             None => self.pass_all(env),
             Some(id) if self.generic => return self.run_generic(env, id),
             Some(id) => self.run_program(env, id),
         }
         self.end_poll(env);
+    }
+
+    /// Before the first frame.
+    #[inline]
+    pub(super) fn open_poll<S: Sink>(&mut self, env: &mut Env<'_, S>) {
+        if S::STORY {
+            self.tell_polled(env);
+        }
+        if env.mutated(Mutations::RI_PER_POLL) {
+            self.ri = Default::default();
+        }
+    }
+
+    /// The program on one frame of the poll, and no more: what is to be done with it comes later.
+    #[cold]
+    pub(super) fn decide_one<S: Sink>(&mut self, env: &mut Env<'_, S>, id: ProgId, slot: usize) {
+        self.decided_first = false;
+        let Some(mut program) = self.take_program(env, id) else { return };
+        self.run_on(env, slot, program.as_mut());
+        self.put_program(env, id, program);
+        self.paths.frames += 1;
     }
 
     fn run_program<S: Sink>(&mut self, env: &mut Env<'_, S>, id: ProgId) {
@@ -82,6 +98,7 @@ impl Cpu {
             random: &mut self.random,
             log: None,
             mutations: env.world.profile.mutations,
+            rules: env.world.profile.rules,
             keep_keys: S::EVENTS,
             latest: env.arrivals.latest,
             ingress_ifindex: self.poll.ifindex,
@@ -116,6 +133,9 @@ impl Cpu {
         *self.poll.desc_mut(slot) = desc;
         if S::STORY {
             self.tell_verdict(env, slot as u8, act);
+        }
+        if env.world.profile.rules.is_literal() {
+            self.tell_first_call(env, slot as u8);
         }
         self.decided.record(slot, act, &mut self.ri, S::EVENTS);
     }
@@ -197,7 +217,7 @@ impl Cpu {
     }
 
     /// `xdp_do_flush()` and the rest of the driver's poll. veth flushes only what succeeded (FLU-07).
-    fn end_poll<S: Sink>(&mut self, env: &mut Env<'_, S>) {
+    pub(super) fn end_poll<S: Sink>(&mut self, env: &mut Env<'_, S>) {
         let is_veth = env.world.devices.get(self.poll.dev).is_veth();
         if !is_veth || self.done.redirect_ok > 0 || env.mutated(Mutations::FLUSH_ALWAYS) {
             self.xdp_do_flush(env);

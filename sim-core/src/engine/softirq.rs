@@ -137,6 +137,7 @@ impl<S: Sink> Domain<S> {
 
     /// `napi_poll()`: at most 64 frames of one queue.
     fn napi_poll(&mut self, cpu: usize, napi: NapiId, feed: &Feed<'_>) -> usize {
+        let (at, changing) = (cpu, self.changes.any_in_polls());
         let (mut env, cpus, rx) = self.split(feed);
         let cpu = &mut cpus[cpu];
         env.stamp.cpu = cpu.id.0;
@@ -155,7 +156,10 @@ impl<S: Sink> Domain<S> {
             }
             cpu.begin_poll(&mut env, napi.dev, napi.queue);
             let taken = cpu.fill_from_ring(&mut env, napi);
-            cpu.run_poll(&mut env);
+            match changing {
+                true => self.run_changing_poll(at, feed),
+                false => cpu.run_poll(&mut env),
+            }
             return taken;
         }
         if queue.is_empty() && cpu.flush_list.is_empty() {
@@ -163,7 +167,10 @@ impl<S: Sink> Domain<S> {
         }
         cpu.begin_poll(&mut env, napi.dev, napi.queue);
         let taken = queue.take(NAPI_BUDGET, |frames| cpu.poll.extend(frames));
-        cpu.run_poll(&mut env);
+        match changing {
+            true => self.run_changing_poll(at, feed),
+            false => cpu.run_poll(&mut env),
+        }
         taken
     }
 

@@ -86,8 +86,12 @@ impl Watched {
                 let name = self.maps.iter().find(|name| table.by_name(name) == Some(map))?;
                 Some(Op::RedirectMap { map: name.clone(), key, flags })
             }
-            // To a map that no scenario has.
-            HelperCall::Elsewhere { .. } => None,
+            HelperCall::RedirectGroups { map, index, flags, .. } => {
+                let name = self.maps.iter().find(|name| table.by_name(name) == Some(map))?;
+                Some(Op::RedirectMap { map: name.clone(), key: index.0.into(), flags })
+            }
+            // To a map that no scenario has, or by a helper that no script calls.
+            HelperCall::Elsewhere { .. } | HelperCall::RedirectMulti { .. } => None,
         }
     }
 }

@@ -84,6 +84,7 @@ impl Cpu {
     ) -> Result<(), Refused> {
         let world = env.world;
         let excluded = Excluded::of(world, self.poll.dev, exclude)?;
+        let len_max = clone_len_max(world, self.poll.dev);
         let mut last: Option<Entry> = None;
         let mut made = 0;
         for (key, entry) in world.maps.targets(map) {
@@ -95,7 +96,7 @@ impl Cpu {
                 continue;
             }
             if let Some(before) = last.replace(entry) {
-                if let Err(fate) = self.enqueue_clone(env, slot, before) {
+                if let Err(fate) = self.enqueue_clone(env, slot, before, len_max) {
                     if env.mutated(Mutations::CLONE_FAILURE_UNDOES) {
                         self.undo_clones(world, slot, made, map, &excluded);
                     }
@@ -137,12 +138,19 @@ impl Cpu {
     }
 
     /// `dev_map_enqueue_clone()`: a byte copy with the same headroom and metadata in one page (BRD-12).
-    fn enqueue_clone<S: Sink>(&mut self, env: &mut Env<'_, S>, slot: u8, to: Entry) -> Result<(), Fate> {
+    /// `len_max`: what it may have, headroom included.
+    pub(super) fn enqueue_clone<S: Sink>(
+        &mut self,
+        env: &mut Env<'_, S>,
+        slot: u8,
+        to: Entry,
+        len_max: u32,
+    ) -> Result<(), Fate> {
         let desc = self.poll.desc(slot);
         if desc.has_frags() {
             return Err(Fate::CloneFrags);
         }
-        let too_large = u32::from(desc.headroom()) + desc.len > clone_len_max(env.world, self.poll.dev);
+        let too_large = u32::from(desc.headroom()) + desc.len > len_max;
         if too_large || env.faults.clone_fails(to.dev) {
             return Err(Fate::CloneFailed);
         }

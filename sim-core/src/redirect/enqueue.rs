@@ -11,9 +11,9 @@ use crate::engine::cpu::Cpu;
 use crate::engine::env::Env;
 use crate::fate::Fate;
 use crate::mutation::Mutations;
-use crate::netdev::Refusal;
 use crate::poll::{Decision, Kind, missed};
 use crate::redirect::bulk_queue::BULK_SIZE;
+use crate::rules::Rules;
 use crate::sink::Sink;
 use crate::story::Step;
 use crate::trace::{Event, MAP_ID_IFINDEX};
@@ -63,6 +63,9 @@ impl Cpu {
         slot: u8,
         decision: Decision,
     ) -> Result<(), Refused> {
+        if decision.kind.is_multicast() {
+            return self.multicast(env, slot, decision);
+        }
         if !self.converts(env, slot) {
             return Err(Refused::nowhere(Fate::NotConverted));
         }
@@ -71,6 +74,25 @@ impl Cpu {
             Kind::IfIndex => self.redirect_to_ifindex(env, slot, decision),
             Kind::Broadcast => self.broadcast(env, slot, MapId(decision.value), decision.detail != 0),
             Kind::NoMap => Err(Refused::nowhere(Fate::NoMap)),
+            _ => Err(Refused::nowhere(Fate::NoTarget)),
+        }
+    }
+
+    /// What a helper of the multicast patches has armed; they convert when they have found their groups
+    /// (MCAST-28, MCAST-46).
+    #[cold]
+    fn multicast<S: Sink>(
+        &mut self,
+        env: &mut Env<'_, S>,
+        slot: u8,
+        decision: Decision,
+    ) -> Result<(), Refused> {
+        let map = MapId(decision.value);
+        match (decision.kind, env.world.profile.rules) {
+            (Kind::Groups, Rules::RfcV1 { literal }) => self.multicast_rfc(env, slot, map, literal),
+            (_, Rules::TwoMaps { version }) => {
+                self.multicast_two_maps(env, slot, (map, decision.detail != 0), version)
+            }
             _ => Err(Refused::nowhere(Fate::NoTarget)),
         }
     }
@@ -91,13 +113,7 @@ impl Cpu {
         let desc = self.poll.desc(slot);
         let target = env.world.devices.get(dev);
         if let Err(refusal) = target.accepts(desc.len, desc.has_frags(), &env.world.profile) {
-            let fate = match refusal {
-                Refusal::NoXmit => Fate::NoXmit,
-                Refusal::NoSg => Fate::NoSg,
-                Refusal::Down => Fate::Down,
-                Refusal::TooLong => Fate::TooLong,
-            };
-            return Err(Refused { fate, target: Some(dev) });
+            return Err(Refused { fate: refusal.into(), target: Some(dev) });
         }
         self.bq_enqueue(env, slot, dev, prog, false);
         Ok(())

@@ -36,14 +36,20 @@ impl Ctx<'_> {
     ///
     /// Returns XDP_REDIRECT; XDP_ABORTED for flags that the map type does not know (HLP-03, HLP-05);
     /// the low two bits of `flags` if the key is not there and no broadcast is asked for (HLP-04).
-    /// Also XDP_ABORTED for a map of another kind, which a verifier would refuse (HLP-17).
+    /// Also XDP_ABORTED for a map of another kind, which a verifier would refuse (HLP-17). Under the rules of
+    /// [RFC v1](crate::rules::Rules) a map of devmaps is taken, too: `key` is an index of two group numbers
+    /// then, and only the low two bits are flags (MCAST-01, MCAST-30).
     #[inline(always)]
     pub fn redirect_map(&mut self, map: MapId, key: u64, flags: u64) -> XdpAction {
         let target = self.maps.redirect_target(map, MapKey::from_argument(key));
         let returned = self.arm_map(map, key, flags, target);
         if self.log.is_some() {
-            let found = target.and_then(|(_, found)| found);
-            self.log_map_call(map, key, flags, returned, found);
+            match target {
+                None if self.maps.kind(map).is_some_and(|kind| self.rules.takes_groups(kind)) => {
+                    self.log_group_call(map, key, flags, returned);
+                }
+                _ => self.log_map_call(map, key, flags, returned, target.and_then(|(_, found)| found)),
+            }
         }
         returned
     }
@@ -88,7 +94,10 @@ impl Ctx<'_> {
     ) -> XdpAction {
         let known = RedirectFlags::ACTION_MASK | RedirectFlags::all().bits();
         let Some((kind, found)) = target.filter(|_| flags & !known == 0) else {
-            return self.refuse_flags(flags);
+            return match target {
+                None => self.redirect_groups(map, key, flags),
+                Some(_) => self.refuse_flags(flags),
+            };
         };
         let found = match found {
             Some(_) if key >> 32 != 0 && self.mutations.has(Mutations::KEY_NOT_CUT) => None,
@@ -115,7 +124,7 @@ impl Ctx<'_> {
     }
 
     /// A failed lookup does not disarm: an *ifindex* equal to the old index is armed now (HLP-12).
-    fn missed(&mut self, flags: u64) -> XdpAction {
+    pub(in crate::redirect) fn missed(&mut self, flags: u64) -> XdpAction {
         self.ri.arm_ifindex();
         if self.mutations.has(Mutations::MISS_DISARMS) {
             *self.ri = RedirectInfo::default();
@@ -125,7 +134,7 @@ impl Ctx<'_> {
     }
 
     #[cold]
-    fn refuse_flags(&mut self, flags: u64) -> XdpAction {
+    pub(in crate::redirect) fn refuse_flags(&mut self, flags: u64) -> XdpAction {
         if self.mutations.has(Mutations::BAD_FLAGS_DISARM) {
             *self.ri = RedirectInfo::default();
         }

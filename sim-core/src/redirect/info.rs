@@ -1,6 +1,6 @@
 //! Redirect info: what a helper remembers until `xdp_do_redirect()` consumes it.
 //!
-//! One per execution context (HLP-20). Rules: HLP-02, HLP-11, HLP-12, HLP-19, HLP-21.
+//! One per execution context (HLP-20). Rules: HLP-02, HLP-11, HLP-12, HLP-19, HLP-21, MCAST-05, MCAST-41.
 
 use xdpsim_devmap::{Entry, MapId, MapKind, RedirectFlags};
 
@@ -28,6 +28,18 @@ pub enum Note {
     BadFlags = 3,
 }
 
+/// What RFC v1's helper found under the forward key. Remembered, but not used for forwarding (MCAST-05).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Early {
+    /// That helper was not called.
+    #[default]
+    NotAsked,
+    /// No group.
+    Missing,
+    /// This one: the kernel's `tgt_value`.
+    Found(MapId),
+}
+
 /// `struct bpf_redirect_info`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RedirectInfo {
@@ -35,13 +47,17 @@ pub struct RedirectInfo {
     pub tgt_index: u64,
     /// The entry that the lookup found.
     pub tgt_value: Option<Entry>,
-    /// The map to walk: set for broadcast only.
+    /// The map to walk: set for broadcast, and by the multicast patches' helpers.
     pub map: Option<MapId>,
-    /// BROADCAST and EXCLUDE_INGRESS, set for broadcast only.
+    /// The exclude map of `bpf_redirect_map_multi()`.
+    pub ex_map: Option<MapId>,
+    /// What RFC v1's helper found.
+    pub early: Early,
+    /// BROADCAST and EXCLUDE_INGRESS, set for broadcast only; of `bpf_redirect_map_multi()` its own flag.
     pub flags: RedirectFlags,
     /// The map's id, or [`IFINDEX_ARMED`].
     pub map_id: u32,
-    /// DEVMAP, DEVMAP_HASH, or nothing (BPF_MAP_TYPE_UNSPEC).
+    /// DEVMAP, DEVMAP_HASH, or nothing (BPF_MAP_TYPE_UNSPEC); for RFC v1 a map of maps.
     pub map_type: Option<MapKind>,
     /// What the last call of this frame reported.
     pub note: Note,

@@ -7,6 +7,8 @@
 //!
 //! In generic mode [`generic`] is steps 2 and 3: nothing is queued.
 //!
+//! [`multicast`] is what the multicast patches would have made of steps 1 and 2.
+//!
 //! [`helper_poll`] and [`runs`] are the fast forms of steps 1 and 2: a whole poll, or whole runs of equal
 //! decisions, at once where that is legal.
 
@@ -19,6 +21,7 @@ pub mod generic;
 pub mod helper;
 pub mod helper_poll;
 pub mod info;
+pub mod multicast;
 pub mod runs;
 #[cfg(test)]
 mod tests;

@@ -22,6 +22,17 @@ pub enum At {
     Frame(FrameNo),
     /// This long after the first frame of the run arrived.
     Time(Nanos),
+    /// When the program has run on the frame with this number and its verdict is still to be acted on: what
+    /// another CPU can do meanwhile (MCAST-05). Maps only.
+    BeforeEnqueue(FrameNo),
+    /// When the multicast of the frame with this number has visited so many entries of its forward group
+    /// (MCAST-34), at the latest when the frame has been enqueued. Maps only.
+    InWalk {
+        /// The frame's number.
+        frame: FrameNo,
+        /// Entries, those left out and skipped included.
+        entries: u32,
+    },
 }
 
 /// A change, as an operator makes it with `ip` or `bpftool`.

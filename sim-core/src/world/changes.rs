@@ -5,7 +5,7 @@ use xdpsim_devmap::{DevId, MapKey};
 use super::maps::resolve_update;
 use super::{BuildError, device_named, map, program, unknown};
 use crate::driver::ptr_ring::VETH_RING_SIZE;
-use crate::engine::changes::{Act, Changes};
+use crate::engine::changes::{Act, Changes, Moment};
 use crate::engine::env::World;
 use crate::engine::faults::{Fault, Faults};
 use crate::scenario::{Action, At, FaultKind, FaultSpec, Scenario};
@@ -17,11 +17,31 @@ pub(super) fn resolve_changes(world: &World, scenario: &Scenario) -> Result<Chan
         match change.at {
             At::Frame(no) => changes.by_frame.push((no, index, act)),
             At::Time(time) => changes.by_time.push((time, index, act)),
+            At::BeforeEnqueue(frame) => {
+                changes.in_polls.push((frame, Moment::BeforeEnqueue, index, map_only(act)?))
+            }
+            At::InWalk { frame, entries } => {
+                changes.in_polls.push((frame, Moment::InWalk(entries), index, map_only(act)?));
+            }
         }
     }
     changes.by_frame.sort_by_key(|&(at, index, _)| std::cmp::Reverse((at, index)));
     changes.by_time.sort_by_key(|&(at, index, _)| std::cmp::Reverse((at, index)));
+    changes.in_polls.sort_by_key(|&(frame, moment, index, _)| std::cmp::Reverse((frame, moment, index)));
     Ok(changes)
+}
+
+/// In the middle of a poll only maps can change: what the kernel does to devices waits for polls to end.
+fn map_only(act: Act) -> Result<Act, BuildError> {
+    match act {
+        Act::UpdateDev { .. } | Act::UpdateInner { .. } | Act::DeleteEntry { .. } => Ok(act),
+        _ => Err(BuildError::Range {
+            what: "change",
+            name: "in the middle of a poll".to_owned(),
+            problem: "only update_entry and delete_entry are possible there; use a frame or a time"
+                .to_owned(),
+        }),
+    }
 }
 
 pub(super) fn resolve_action(world: &World, action: &Action) -> Result<Act, BuildError> {

@@ -87,7 +87,7 @@ impl Plan {
             RxQueues::new(rss, device.queues)
         });
         let steering = steering.collect();
-        let domains = partition(&world, scenario, &faults);
+        let domains = partition(&world, scenario, &faults, &changes);
         let mut domain_of_cpu = vec![0; usize::from(scenario.cpus)];
         for (index, cpus) in domains.iter().enumerate() {
             cpus.iter().for_each(|cpu| domain_of_cpu[usize::from(cpu.0)] = index);
@@ -201,6 +201,8 @@ impl Plan {
             latest: FrameNo(0),
             began: None,
             kept_stamps: BTreeMap::new(),
+            later_maps: Vec::new(),
+            told_first_call: false,
             sink,
             world,
         }
@@ -231,13 +233,14 @@ fn queue_cpus(scenario: &Scenario, devices: usize) -> Vec<Vec<CpuId>> {
 }
 
 /// Which CPUs can run on threads of their own: all of them if nothing ties them together. A program
-/// with one state for all, a ring that several CPUs fill, a fault that counts over all CPUs: then
-/// everything is one domain.
-fn partition(world: &World, scenario: &Scenario, faults: &Faults) -> Vec<Vec<CpuId>> {
+/// with one state for all, a ring that several CPUs fill, a fault that counts over all CPUs, a change in
+/// the middle of a poll, an event that comes once: then everything is one domain.
+fn partition(world: &World, scenario: &Scenario, faults: &Faults, changes: &Changes) -> Vec<Vec<CpuId>> {
     let all: Vec<CpuId> = (0..scenario.cpus).map(CpuId).collect();
     let shared = world.programs.iter().any(|program| program.sharing == Sharing::Shared);
     let rings = world.devices.iter().any(|(_, device)| !matches!(device.kind, Kind::Ideal | Kind::Upper));
-    if shared || rings || !faults.is_empty() {
+    let tied = changes.any_in_polls() || world.profile.rules.is_literal();
+    if shared || rings || tied || !faults.is_empty() {
         vec![all]
     } else {
         all.into_iter().map(|cpu| vec![cpu]).collect()

@@ -2,6 +2,7 @@
 
 #![allow(dead_code, missing_docs)]
 
+pub mod groups;
 pub mod probe;
 
 use xdpsim_core::lab::{Lab, Run};

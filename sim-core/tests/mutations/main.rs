@@ -11,6 +11,7 @@ mod fast;
 mod generic;
 mod helpers;
 mod maps;
+mod multicast;
 mod queues;
 mod targets;
 
@@ -29,7 +30,16 @@ type Verdict = Result<(), String>;
 type Row = (Mutations, fn(Profile) -> Verdict);
 
 fn rows() -> Vec<Row> {
-    [helpers::ROWS, queues::ROWS, targets::ROWS, drivers::ROWS, maps::ROWS, fast::ROWS, generic::ROWS]
+    [
+        helpers::ROWS,
+        queues::ROWS,
+        targets::ROWS,
+        drivers::ROWS,
+        maps::ROWS,
+        fast::ROWS,
+        generic::ROWS,
+        multicast::ROWS,
+    ]
         .concat()
 }
 

@@ -10,6 +10,11 @@ pub(super) fn write(page: &mut Page, change: &Change) {
     match change.at {
         At::Frame(no) => page.key("frame", no.0),
         At::Time(time) => page.key("time", format_args!("\"{}ns\"", time.0)),
+        At::BeforeEnqueue(no) => page.key("before_enqueue", no.0),
+        At::InWalk { frame, entries } => {
+            page.key("in_walk", frame.0);
+            page.key("entries", entries);
+        }
     }
     page.line(format_args!("{}", change.action.to_toml()));
 }

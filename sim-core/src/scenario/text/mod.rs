@@ -87,6 +87,7 @@ fn top(page: &mut Page, scenario: &Scenario) {
     let (defaults, plain) = (Scenario::default(), Profile::default());
     let profile = scenario.profile;
     page.key("kernel", quoted(&profile.kernel.to_string()));
+    page.key_unless(profile.rules == plain.rules, "rules", quoted(&profile.rules.to_string()));
     if profile.page_size != plain.page_size {
         page.line(format_args!("# pages of {} bytes", profile.page_size));
     }
