@@ -242,6 +242,7 @@ fn no_event_names_a_namespace_a_frame_or_clones() {
             Event::DevmapXmit { from_ifindex: _, to_ifindex: _, drops: _, sent: _, err: _ } => 5,
             Event::MemConnect { ifindex: _ } | Event::MemDisconnect { ifindex: _ } => 1,
             Event::LinkAttachFailed { msg: _ } => 1,
+            Event::Bug { bug: _, ifindex: _ } => 2,
         }
     };
     // The events of a broadcast to two ports in namespace `red`, and of two unicasts in the initial one.

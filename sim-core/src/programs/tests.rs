@@ -112,6 +112,7 @@ fn run_desc(arrival: Arrival, program: &mut dyn XdpProgram, input: &[u8], mut de
         random: &mut random,
         log: Some(&mut log),
         mutations: Mutations::empty(),
+        rules: crate::rules::Rules::Mainline,
         keep_keys: false,
         latest: crate::FrameNo(0),
         ingress_ifindex: arrival.ifindex,
@@ -124,7 +125,9 @@ fn run_desc(arrival: Arrival, program: &mut dyn XdpProgram, input: &[u8], mut de
     let call = |call: &HelperCall| match *call {
         HelperCall::Redirect { ifindex, flags, .. } => Call::Redirect(ifindex.0, flags),
         HelperCall::RedirectMap { map, key, flags, .. } => Call::Map(map, key, flags),
-        HelperCall::Elsewhere { .. } => unreachable!("no program in Rust redirects there"),
+        HelperCall::Elsewhere { .. }
+        | HelperCall::RedirectGroups { .. }
+        | HelperCall::RedirectMulti { .. } => unreachable!("none of these programs redirects so"),
     };
     Ran {
         verdict,
