@@ -40,7 +40,7 @@ fn rows() -> Vec<Row> {
         generic::ROWS,
         multicast::ROWS,
     ]
-        .concat()
+    .concat()
 }
 
 /// Runs a check both ways, with this fault planted.
