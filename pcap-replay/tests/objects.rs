@@ -111,7 +111,8 @@ fn what_a_program_returned_is_counted_and_expected() {
     std::fs::create_dir(folder.path("objects")).unwrap();
     folder.write("objects/by_ingress.o", example("objects/by_ingress.o"));
     let text = String::from_utf8(example("object-by-ingress.toml")).unwrap();
-    let wrong = text.replace("redirect = 120", "redirect = 7 # why").replace("aborted = 0", "pass = { min = 1 }");
+    let wrong =
+        text.replace("redirect = 120", "redirect = 7 # why").replace("aborted = 0", "pass = { min = 1 }");
     folder.write("host.toml", &wrong);
     insta::assert_snapshot!(folder.run("test host.toml").whole());
     assert_eq!(folder.run("test host.toml --update").code, 0);

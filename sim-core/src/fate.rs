@@ -141,6 +141,10 @@ fates! {
     NoForwardGroup = "no_forward_group", Enqueue, MCAST_08, Some(Errno::EBADRQC);
     /// RFC v1 as it was posted: the exclude group is missing, so nobody gets a copy.
     NoExcludeGroup = "no_exclude_group", Enqueue, MCAST_09, None;
+    /// RFC v1 and v2 in generic mode: an skb could not be cloned; as posted, the errno is this.
+    SkbCloneFailed = "skb_clone_failed", Enqueue, MCAST_29, Some(Errno::EOVERFLOW);
+    /// v3 to v20 in generic mode: the forward map is a DEVMAP_HASH without entries.
+    EmptyForwardMap = "empty_forward_map", Enqueue, MCAST_47, Some(Errno::ENOENT);
     /// The devmap program returned XDP_DROP.
     EntryDropped = "entry_dropped", Flush, DVP_02, None;
     /// The devmap program returned XDP_ABORTED.

@@ -38,6 +38,11 @@ const FATES: &[(Fate, &str, &str, &str, &str)] = &[
     (Fate::TooManyUppers, "too_many_uppers", "enqueue", "BRD-08", "EOVERFLOW"),
     (Fate::CloneFailed, "clone_failed", "enqueue", "BRD-10", "ENOMEM"),
     (Fate::CloneFrags, "clone_frags", "enqueue", "BRD-09", "EOPNOTSUPP"),
+    (Fate::OrigFreed, "orig_freed", "enqueue", "MCAST-17", "-"),
+    (Fate::NoForwardGroup, "no_forward_group", "enqueue", "MCAST-08", "EBADRQC"),
+    (Fate::NoExcludeGroup, "no_exclude_group", "enqueue", "MCAST-09", "-"),
+    (Fate::SkbCloneFailed, "skb_clone_failed", "enqueue", "MCAST-29", "EOVERFLOW"),
+    (Fate::EmptyForwardMap, "empty_forward_map", "enqueue", "MCAST-47", "ENOENT"),
     (Fate::EntryDropped, "entry_dropped", "flush", "DVP-02", "-"),
     (Fate::EntryAborted, "entry_aborted", "flush", "DVP-02", "-"),
     (Fate::EntryUnsupported, "entry_unsupported", "flush", "DVP-02", "-"),
@@ -104,6 +109,7 @@ fn skips_have_names_and_rules() {
         (Skip::TooLong, "too_long", "BRD-05"),
         (Skip::Ingress, "ingress", "BRD-08"),
         (Skip::Upper, "upper", "BRD-08"),
+        (Skip::ExcludeGroup, "exclude_group", "MCAST-16"),
     ];
     let all: Vec<_> = Skip::ALL.iter().map(|&skip| (skip, skip.name(), skip.rule().name())).collect();
     assert_eq!(all, skips);

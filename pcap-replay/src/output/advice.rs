@@ -129,6 +129,14 @@ fn of_enqueue(fate: Fate) -> Advice {
             "no exclude group under that key: RFC v1 as it was posted then sends to nobody",
             "store an empty group there, or take the rules as they were meant (rfc-v1)",
         ),
+        Fate::SkbCloneFailed => advice(
+            "an skb could not be cloned; the targets behind it got nothing",
+            "memory pressure: RFC v1 and v2 report it as EOVERFLOW",
+        ),
+        Fate::EmptyForwardMap => advice(
+            "the forward map is a devmap_hash without entries",
+            "an error in generic mode only; native mode sends to nobody and calls that a success",
+        ),
         Fate::TooManyUppers => advice(
             "the ingress has more than 8 upper devices",
             "broadcast without BPF_F_EXCLUDE_INGRESS, or stack fewer devices on the ingress",

@@ -18,7 +18,12 @@ impl<S: Sink> Domain<S> {
         let cpu = &self.cpus[at];
         let Some(prog) = cpu.current_prog else { return self.on_cpu(at, feed, Cpu::run_poll) };
         let slots = cpu.poll.leftover.len()..cpu.poll.len();
-        self.on_cpu(at, feed, Cpu::open_poll);
+        self.on_cpu(at, feed, |cpu, env| {
+            cpu.open_poll(env);
+            if cpu.generic {
+                cpu.forget_queue(env);
+            }
+        });
         for slot in slots {
             let frame = self.on_cpu(at, feed, |cpu, env| {
                 cpu.decide_one(env, prog, slot);
@@ -26,10 +31,15 @@ impl<S: Sink> Domain<S> {
             });
             self.change_before_enqueue(frame, feed);
             self.foresee_walk(frame);
-            self.on_cpu(at, feed, |cpu, env| cpu.act(env, slot as u8));
+            self.on_cpu(at, feed, |cpu, env| match cpu.generic {
+                true => cpu.act_generic(env, slot as u8),
+                false => cpu.act(env, slot as u8),
+            });
             self.settle_walk();
         }
-        self.on_cpu(at, feed, Cpu::end_poll);
+        if !self.cpus[at].generic {
+            self.on_cpu(at, feed, Cpu::end_poll);
+        }
     }
 
     fn on_cpu<T>(

@@ -25,20 +25,15 @@ impl Cpu {
     /// Runs the program on each frame of the poll and acts at once.
     pub(super) fn run_generic<S: Sink>(&mut self, env: &mut Env<'_, S>, id: ProgId) {
         self.decided_first = false;
-        let device = env.world.devices.get(self.poll.dev);
-        if device.is_veth() {
-            // A veth does not record on which queue an skb came.
-            self.poll.queue = QueueId(0);
-        }
-        let frags = device.prog_frags;
+        self.forget_queue(env);
+        let frags = env.world.devices.get(self.poll.dev).prog_frags;
         let Some(mut program) = self.take_program(env, id) else { return };
         let (from, to) = (self.poll.leftover.len(), self.poll.len());
         for slot in from..to {
             if env.mutated(Mutations::GENERIC_OWN_CONTEXT) {
                 self.ri = Default::default();
             }
-            let skb = self.poll.desc_mut(slot);
-            *skb = for_program(*skb, frags);
+            self.make_skb(slot, frags);
             self.run_on(env, slot, program.as_mut());
             self.act_generic(env, slot as u8);
         }
@@ -47,8 +42,21 @@ impl Cpu {
         self.entry_progs.clear();
     }
 
+    /// A veth does not record on which queue an skb came.
+    pub(super) fn forget_queue<S: Sink>(&mut self, env: &Env<'_, S>) {
+        if env.world.devices.get(self.poll.dev).is_veth() {
+            self.poll.queue = QueueId(0);
+        }
+    }
+
+    /// The frame as the program will see it.
+    pub(super) fn make_skb(&mut self, slot: usize, frags: bool) {
+        let skb = self.poll.desc_mut(slot);
+        *skb = for_program(*skb, frags);
+    }
+
     /// What the stack does with a verdict.
-    fn act_generic<S: Sink>(&mut self, env: &mut Env<'_, S>, slot: u8) {
+    pub(super) fn act_generic<S: Sink>(&mut self, env: &mut Env<'_, S>, slot: u8) {
         let decision = self.decided.of(usize::from(slot));
         match decision.kind {
             Kind::Pass | Kind::Elsewhere => self.act(env, slot),

@@ -61,6 +61,9 @@ impl Cpu {
     #[cold]
     pub(super) fn decide_one<S: Sink>(&mut self, env: &mut Env<'_, S>, id: ProgId, slot: usize) {
         self.decided_first = false;
+        if self.generic {
+            self.make_skb(slot, env.world.devices.get(self.poll.dev).prog_frags);
+        }
         let Some(mut program) = self.take_program(env, id) else { return };
         self.run_on(env, slot, program.as_mut());
         self.put_program(env, id, program);

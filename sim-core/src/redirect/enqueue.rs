@@ -81,7 +81,7 @@ impl Cpu {
     /// What a helper of the multicast patches has armed; they convert when they have found their groups
     /// (MCAST-28, MCAST-46).
     #[cold]
-    fn multicast<S: Sink>(
+    pub(super) fn multicast<S: Sink>(
         &mut self,
         env: &mut Env<'_, S>,
         slot: u8,

@@ -50,6 +50,7 @@ impl Cpu {
             Kind::Device => self.generic_entry(env, slot, (DevId(decision.value), decision.prog()), false),
             Kind::Broadcast => self.generic_multi(env, slot, MapId(decision.value), decision.detail != 0),
             Kind::NoMap => Err(Refused::nowhere(Fate::NoMap)),
+            Kind::Groups | Kind::TwoMaps => self.multicast(env, slot, decision),
             _ => Err(Refused::nowhere(Fate::NoTarget)),
         };
         // A devmap program that ran has its say (RED-13), and the transmit is over (GEN-10).

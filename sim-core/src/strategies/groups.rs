@@ -41,3 +41,41 @@ pub fn over(ports: &[String]) -> impl Strategy<Value = Group> + use<> {
     (members, excluded)
         .prop_map(|(members, excluded)| Group { members, excluded: excluded.into_iter().collect() })
 }
+
+/// A forward group and an exclude group over numbered ports, as a walk meets their members: repeats and all.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pair {
+    /// The members of the forward group, as places among the ports.
+    pub forward: Vec<usize>,
+    /// Those of the exclude group.
+    pub exclude: Vec<usize>,
+    /// What kind of map both are.
+    pub kind: MapKind,
+}
+
+impl Pair {
+    /// Law MCAST-P01: the members of the forward group that are not in the exclude group, in order and with
+    /// repeats.
+    #[must_use]
+    pub fn difference(&self) -> Vec<usize> {
+        self.forward.iter().copied().filter(|port| !self.exclude.contains(port)).collect()
+    }
+
+    /// A map of these members that is walked in their order: its keys are 0, 1, 2 ….
+    #[must_use]
+    pub fn map(&self, name: &str, members: &[usize], ports: &[&str]) -> MapSpec {
+        let map = MapSpec::new(name, self.kind, 64);
+        members.iter().enumerate().fold(map, |map, (key, &port)| map.with(key as u32, ports[port]))
+    }
+}
+
+/// Any two groups over so many ports, of up to twelve members each. Shrinks towards small groups of the first
+/// ports.
+pub fn pairs(ports: usize) -> impl Strategy<Value = Pair> {
+    let members = prop::collection::vec(0..ports, 0..12);
+    (members.clone(), members, super::maps::kind()).prop_map(|(forward, exclude, kind)| Pair {
+        forward,
+        exclude,
+        kind,
+    })
+}

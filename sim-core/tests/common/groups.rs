@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use xdpsim_core::lab::{Lab, Run};
+use xdpsim_core::netdev::XdpMode;
 use xdpsim_core::rules::{Rules, TwoMapsVersion};
 use xdpsim_core::scenario::{EntrySpec, EntryValue, MapSpec, Scenario};
 use xdpsim_core::story::Step;
@@ -85,6 +86,12 @@ pub fn multi_burst(scenario: &Scenario, flags: u64, frames: u8) -> Run {
     let mut lab = multi_lab(scenario, flags);
     (0..frames).for_each(|mark| _ = lab.send(&scenario.ports[0].name, &super::frame(mark)));
     lab.run()
+}
+
+/// A port's programs run in generic mode from now on.
+pub fn in_generic_mode(scenario: &mut Scenario, port: &str) {
+    let port = scenario.ports.iter_mut().find(|one| one.name == port).expect("a port of the scenario");
+    port.mode = XdpMode::Generic;
 }
 
 /// The ports that frame 0 was queued for, in order, each with "is it a clone?".

@@ -1,7 +1,7 @@
 //! Multicast with an exclude group, as it was proposed between April 2020 and February 2021.
 //!
 //! None of this is in a kernel: it runs under [`Rules::RfcV1`](crate::rules::Rules) and
-//! [`Rules::TwoMaps`](crate::rules::Rules) only, and then frame by frame. A helper remembers *what to look up*
+//! [`Rules::TwoMaps`](crate::rules::Rules) only, and then frame by frame, in native and in generic mode ([`send`]). A helper remembers *what to look up*
 //! in the [`RedirectInfo`](super::RedirectInfo); `xdp_do_redirect()` then looks it up and walks:
 //!
 //! | helper ([`helper`]) | is kept | walk |
@@ -19,6 +19,7 @@ pub mod bug;
 pub mod exclude;
 pub mod helper;
 pub mod rfc;
+pub mod send;
 pub mod two_maps;
 
 pub use bug::Bug;

@@ -1,9 +1,10 @@
-//! Step 2 of RFC v1: `dev_map_enqueue_multi()`, native.
+//! Step 2 of RFC v1: `dev_map_enqueue_multi()`, and `dev_map_redirect_multi()` in generic mode.
 //!
 //! Both groups are looked up anew; what the helper found plays no part (MCAST-05). Every target gets a clone,
-//! the first bad one stops the walk, the original is freed at the end (MCAST-17).
+//! the first bad one stops the walk, the original is freed at the end (MCAST-17). Generic mode converts nothing,
+//! leaks nothing, and transmits each clone at once (MCAST-29).
 //!
-//! Rules: MCAST-02, MCAST-03, MCAST-05, MCAST-08 to MCAST-11, MCAST-15 to MCAST-28, MCAST-32 to MCAST-36.
+//! Rules: MCAST-02, MCAST-03, MCAST-05, MCAST-08 to MCAST-11, MCAST-15 to MCAST-29, MCAST-32 to MCAST-36.
 
 use xdpsim_devmap::{Cursor, Entry, GroupIndex, GroupPair, MapId, MapTable};
 
@@ -12,14 +13,13 @@ use super::exclude::ExcludeSet;
 use super::helper::forward_key;
 use crate::engine::cpu::Cpu;
 use crate::engine::env::{Env, World};
-use crate::fate::{Fate, Skip};
+use crate::fate::Fate;
 use crate::mutation::Mutations;
 use crate::netdev::Kind;
 use crate::redirect::enqueue::Refused;
 use crate::redirect::info::Early;
 use crate::sink::Sink;
 use crate::story::Step;
-use crate::trace::Event;
 
 /// A walk in which every target gets a clone: v1 and v2.
 pub(super) struct CloneWalk {
@@ -53,10 +53,10 @@ impl Cpu {
             }
             return Err(Refused::nowhere(Fate::NoForwardGroup));
         };
-        if !self.converts(env, slot) {
+        if !self.generic && !self.converts(env, slot) {
             return Err(Refused::nowhere(Fate::NotConverted));
         }
-        let missing_is_nobody = literal || env.mutated(Mutations::RFC_MISSING_IS_NOBODY);
+        let missing_is_nobody = (literal && !self.generic) || env.mutated(Mutations::RFC_MISSING_IS_NOBODY);
         let fate = if exclude.is_none() && missing_is_nobody {
             Fate::NoExcludeGroup
         } else {
@@ -65,7 +65,7 @@ impl Cpu {
             self.clone_to_all(env, slot, walk)?
         };
         if literal {
-            self.tell_bug(env, slot, Bug::OriginalLeaked);
+            self.tell_native_bug(env, slot, Bug::OriginalLeaked);
         }
         if fate != Fate::OrigFreed || !env.mutated(Mutations::RFC_ORIGINAL_SENT) {
             self.end_slot(env, slot, None, fate);
@@ -89,7 +89,8 @@ impl Cpu {
         groups
     }
 
-    /// A clone to every target that is not left out; the original is not sent. Says how that ended.
+    /// A clone to every target that is not left out; the original is not sent. Says how that ended: native
+    /// bad targets are found before they are cloned for, generic ones after (MCAST-29).
     pub(super) fn clone_to_all<S: Sink>(
         &mut self,
         env: &mut Env<'_, S>,
@@ -110,45 +111,36 @@ impl Cpu {
                 self.left_out(env, slot, entry.dev, skip);
                 continue;
             }
-            match self.check_target(env, slot, &entry) {
-                Err(_) if env.mutated(Mutations::RFC_SKIPS_BAD_TARGETS) => continue,
-                checked => checked?,
-            }
             let target = if walk.programs { entry } else { Entry { prog: None, ..entry } };
-            if fate == Fate::Nobody && env.mutated(Mutations::RFC_ORIGINAL_SENT) {
-                self.bq_enqueue(env, slot, target.dev, target.prog, false);
-            } else {
-                let cloned = self.enqueue_clone(env, slot, target, len_max);
-                cloned.map_err(|fate| Refused { fate, target: Some(entry.dev) })?;
+            match self.clone_as_posted(env, slot, target, (len_max, fate == Fate::Nobody)) {
+                Err(_) if env.mutated(Mutations::RFC_SKIPS_BAD_TARGETS) => continue,
+                sent => sent?,
             }
             fate = Fate::OrigFreed;
         }
         Ok(fate)
     }
 
-    /// Up, long enough, with a transmit function (MCAST-26)? Fragments are the clone's business (MCAST-36).
-    fn check_target<S: Sink>(&self, env: &Env<'_, S>, slot: u8, entry: &Entry) -> Result<(), Refused> {
-        let desc = self.poll.desc(slot);
-        let accepted = env.world.devices.get(entry.dev).accepts(desc.len, false, &env.world.profile);
-        accepted.map_err(|refusal| Refused { fate: refusal.into(), target: Some(entry.dev) })
-    }
-
-    /// A target got nothing.
-    pub(super) fn left_out<S: Sink>(
+    /// One target of a walk that any failure stops. Fragments are the clone's business (MCAST-36).
+    fn clone_as_posted<S: Sink>(
         &mut self,
         env: &mut Env<'_, S>,
         slot: u8,
-        dev: xdpsim_devmap::DevId,
-        skip: Skip,
-    ) {
-        self.ledger.skipped(self.poll.dev, dev, skip, 1);
-        self.tell(env, slot, Step::Skipped { dev, skip });
-    }
-
-    /// What the posted code would have done to memory here.
-    pub(crate) fn tell_bug<S: Sink>(&mut self, env: &mut Env<'_, S>, slot: u8, bug: Bug) {
-        env.event(Event::Bug { bug, ifindex: self.poll.ifindex });
-        self.tell(env, slot, Step::Bug { bug });
+        target: Entry,
+        (len_max, first): (u32, bool),
+    ) -> Result<(), Refused> {
+        if self.generic {
+            // So posted: not ENOMEM.
+            let fate = |fate| if fate == Fate::CloneFailed { Fate::SkbCloneFailed } else { fate };
+            let sent = self.send_clone(env, slot, target, len_max);
+            return sent.map_err(|refused| Refused { fate: fate(refused.fate), ..refused });
+        }
+        let takes = self.target_takes(env, slot, target.dev, false);
+        takes.map_err(|refusal| Refused { fate: refusal.into(), target: Some(target.dev) })?;
+        if first && env.mutated(Mutations::RFC_ORIGINAL_SENT) {
+            return self.send_original(env, slot, target);
+        }
+        self.send_clone(env, slot, target, len_max)
     }
 
     /// In literal mode, after a program's run: the first call of the helper (MCAST-06).

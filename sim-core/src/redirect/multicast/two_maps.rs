@@ -1,12 +1,12 @@
-//! Step 2 of the series with two maps, v2 to v20, native.
+//! Step 2 of the series with two maps, v2 to v20.
 //!
 //! v2 walks as RFC v1 does. Later versions skip bad targets, and the last target gets the original; v3 and v4
 //! gave it to the first, which is told as a [`Bug`] and otherwise done as v5 does it. A frame that nobody gets
-//! is not even converted (MCAST-46).
+//! is not even converted (MCAST-46). Generic mode differs in what an empty map is (MCAST-47).
 //!
-//! Rules: MCAST-41 to MCAST-46, MCAST-48, MCAST-49.
+//! Rules: MCAST-41 to MCAST-49.
 
-use xdpsim_devmap::{Entry, MapId};
+use xdpsim_devmap::{Entry, MapId, MapKind};
 
 use super::bug::Bug;
 use super::exclude::ExcludeSet;
@@ -40,12 +40,12 @@ impl Cpu {
         if version.class() != TwoMapsClass::V2 {
             return self.send_to_all(env, slot, map, (excluded, version));
         }
-        if !self.converts(env, slot) {
+        if !self.generic && !self.converts(env, slot) {
             return Err(Refused::nowhere(Fate::NotConverted));
         }
         let walk = CloneWalk { forward: map, excluded, exclude: ex_map, literal: false, programs };
         let fate = self.clone_to_all(env, slot, walk)?;
-        self.tell_bug(env, slot, Bug::MultiOriginalLeaked);
+        self.tell_native_bug(env, slot, Bug::MultiOriginalLeaked);
         self.end_slot(env, slot, None, fate);
         Ok(())
     }
@@ -81,6 +81,9 @@ impl Cpu {
     ) -> Result<(), Refused> {
         let world = env.world;
         let len_max = clone_len_max(world, self.poll.dev);
+        if self.generic && self.is_empty_hash(env, map) {
+            return Err(Refused::nowhere(Fate::EmptyForwardMap));
+        }
         let mut last: Option<Entry> = None;
         for (_, entry) in world.maps.targets(map) {
             if let Some(skip) = self.skip_of(env, slot, &excluded, &entry) {
@@ -89,27 +92,29 @@ impl Cpu {
             }
             let entry = Entry { prog: entry.prog.filter(|_| version.runs_entry_programs()), ..entry };
             match last.replace(entry) {
-                None if !self.converts(env, slot) => return Err(Refused::nowhere(Fate::NotConverted)),
+                None if !self.generic && !self.converts(env, slot) => {
+                    return Err(Refused::nowhere(Fate::NotConverted));
+                }
                 None => {}
                 Some(before) => {
-                    if let Err(fate) = self.enqueue_clone(env, slot, before, len_max) {
-                        self.tell_bug(env, slot, Bug::FreedTwice);
-                        return Err(Refused { fate, target: Some(before.dev) });
+                    if let Err(refused) = self.send_clone(env, slot, before, len_max) {
+                        self.tell_native_bug(env, slot, Bug::FreedTwice);
+                        return Err(refused);
                     }
                     if version.class() == TwoMapsClass::V3To4 {
-                        self.tell_bug(env, slot, Bug::CloneOfQueued);
+                        self.tell_native_bug(env, slot, Bug::CloneOfQueued);
                     }
                 }
             }
         }
         match last {
-            Some(entry) => self.bq_enqueue(env, slot, entry.dev, entry.prog, false),
+            Some(entry) => self.send_original(env, slot, entry),
             None => {
-                self.tell_bug(env, slot, Bug::NobodyLeaked);
+                self.tell_native_bug(env, slot, Bug::NobodyLeaked);
                 self.end_slot(env, slot, None, Fate::Nobody);
+                Ok(())
             }
         }
-        Ok(())
     }
 
     /// Left out, or no target (MCAST-44)?
@@ -120,9 +125,13 @@ impl Cpu {
         excluded: &ExcludeSet,
         entry: &Entry,
     ) -> Option<Skip> {
-        let desc = self.poll.desc(slot);
-        let world = env.world;
-        let accepted = || world.devices.get(entry.dev).accepts(desc.len, desc.has_frags(), &world.profile);
-        excluded.skip(&world.maps, entry).or_else(|| accepted().err().map(Skip::from))
+        let refusal = || self.target_takes(env, slot, entry.dev, true).err();
+        excluded.skip(&env.world.maps, entry).or_else(|| refusal().map(Skip::from))
+    }
+
+    /// The first key of an empty hash is an error of the generic walk, the first slot of an empty array is not.
+    fn is_empty_hash<S: Sink>(&self, env: &Env<'_, S>, map: MapId) -> bool {
+        let maps = &env.world.maps;
+        maps.kind(map) == Some(MapKind::DevmapHash) && maps.targets(map).next().is_none()
     }
 }
