@@ -15,5 +15,6 @@ pub mod maps;
 pub mod model;
 pub mod need;
 pub mod net;
+pub mod object;
 pub mod trace;
 pub mod transcript;

@@ -22,6 +22,7 @@ mod gate;
 mod pinned;
 mod rooms;
 mod seen;
+mod switch;
 mod turn;
 mod uppers;
 
@@ -32,6 +33,7 @@ use xdpsim_core::driver::veth::VethCounters;
 use xdpsim_core::scenario::{At, PeerSpec, PortKind, PortSpec};
 
 pub use error::BenchError;
+pub use switch::{Mode, Switch};
 
 use crate::case::{Burst, Case, House, Inject};
 use crate::model::Options;

@@ -31,6 +31,8 @@ pub mod map_type {
     pub const HASH_OF_MAPS: u32 = 13;
     /// `BPF_MAP_TYPE_DEVMAP`.
     pub const DEVMAP: u32 = 14;
+    /// `BPF_MAP_TYPE_SOCKMAP`.
+    pub const SOCKMAP: u32 = 15;
     /// `BPF_MAP_TYPE_CPUMAP`.
     pub const CPUMAP: u32 = 16;
     /// `BPF_MAP_TYPE_XSKMAP`.
@@ -44,7 +46,7 @@ pub mod map_type {
     /// `BPF_MAP_TYPE_RINGBUF`.
     pub const RINGBUF: u32 = 27;
     /// Those whose values have the length they were asked for: all of the above but [`PERCPU`].
-    const PLAIN: [u32; 15] = [
+    const PLAIN: [u32; 16] = [
         HASH,
         ARRAY,
         PROG_ARRAY,
@@ -54,6 +56,7 @@ pub mod map_type {
         ARRAY_OF_MAPS,
         HASH_OF_MAPS,
         DEVMAP,
+        SOCKMAP,
         CPUMAP,
         XSKMAP,
         QUEUE,
@@ -270,6 +273,16 @@ impl Map {
     pub fn facts(&self) -> Result<MapFacts, BpfError> {
         let [map_type, id, key_size, value_size, max_entries, flags] = sys::info(self.as_fd())?;
         Ok(MapFacts { map_type, id, key_size, value_size, max_entries, flags })
+    }
+
+    /// Bytes that the kernel accounts to it, with what it holds (`memlock` of its fdinfo).
+    ///
+    /// # Errors
+    /// If /proc is not mounted.
+    pub fn memlock(&self) -> std::io::Result<u64> {
+        let text = std::fs::read_to_string(format!("/proc/thread-self/fdinfo/{}", self.as_raw_fd()))?;
+        let bytes = text.lines().find_map(|line| line.strip_prefix("memlock:")?.trim().parse().ok());
+        bytes.ok_or_else(|| std::io::Error::other(format!("no `memlock` in a map's fdinfo: {text:?}")))
     }
 
     /// Its id.
