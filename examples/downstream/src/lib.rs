@@ -2,6 +2,8 @@
 //!
 //! Somebody has given frames with a VLAN tag a short cut, and forgot a flag there. The tests find it.
 
+pub mod ranges;
+
 use xdpsim_core::{Ctx, FrameMut, MapId, RedirectFlags, XdpAction, XdpProgram};
 
 /// Sends each frame to all ports of a map but the one on which it came in.

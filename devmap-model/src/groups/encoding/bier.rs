@@ -10,7 +10,10 @@
 //! Rules: MCAST-K13, MCAST-P29.
 
 use super::bits::{self, Difference, Rows};
-use super::{Design, Encoding, Exclude, GroupId, Limits, Member, Ops, Order, Quantity, Query, Refusal, Side};
+use super::{
+    Design, Encoding, Exclude, GroupId, KernelCall, KernelPlan, Limits, Member, Membership, Ops, Order,
+    Quantity, Query, Refusal, Side, carry,
+};
 use crate::{IfIndex, MapKey};
 use std::collections::BTreeMap;
 
@@ -188,6 +191,21 @@ impl Encoding for BitStrings {
         let routed = 4 * self.string as u64 * copies;
         let group_lookups = 1 + u64::from(!difference.exclude.is_empty()) + copies;
         Ok(Ops { group_lookups, words: sent + routed, bits: copies, copies, ..Ops::NONE })
+    }
+
+    fn members(&self, side: Side, group: GroupId) -> Result<Vec<Member>, Refusal> {
+        match side {
+            Side::Forward => self.forward.members(group),
+            Side::Exclude => self.exclude.members(group),
+        }
+    }
+
+    fn kernel_plan(&self) -> Result<KernelPlan, Refusal> {
+        KernelPlan::filter(self, Membership::Mask)
+    }
+
+    fn kernel_call(&self, query: &Query) -> Result<KernelCall, Refusal> {
+        carry::filter_call(&self.limits, Design::BitStrings, query)
     }
 
     /// The sender's strings, and a mask for each neighbour of the router.

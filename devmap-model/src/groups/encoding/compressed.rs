@@ -6,14 +6,20 @@
 //!
 //! Rules: MCAST-P29.
 
-use super::{Design, Encoding, Exclude, GroupId, Limits, Member, Ops, Order, Quantity, Query, Refusal, Side};
+use super::{
+    Design, Encoding, Exclude, GroupId, KernelCall, KernelPlan, Limits, Member, NotCarried, Ops, Order,
+    Quantity, Query, Refusal, Side,
+};
 use crate::{IfIndex, MapKey};
 use roaring::RoaringBitmap;
+use roaring::bitmap::Statistics;
 
 /// Sets for so many groups are taken in advance.
 const MOST_GROUPS: u64 = 1 << 28;
 /// What a block takes beside its elements: key, kind, and a vector's head.
-const BLOCK_HEAD: usize = 40;
+const BLOCK_HEAD: u64 = 40;
+/// A dense block: a bit for each of 65,536 ports.
+const DENSE_BLOCK: u64 = 8_192;
 /// Comparisons by which one port is found, at most: a binary search in an array of 4,096.
 const SEARCH: u64 = 12;
 
@@ -79,12 +85,22 @@ fn difference(
     }
 }
 
-/// Heap behind one set, by the lengths of its blocks: how much a block has in reserve isn't known.
-fn heap_behind(set: &RoaringBitmap) -> usize {
+/// Heap behind one set, with what its blocks have in reserve.
+fn heap_behind(set: &RoaringBitmap) -> u64 {
     let blocks = set.statistics();
-    let bytes =
-        blocks.n_bytes_array_containers + blocks.n_bytes_run_containers + blocks.n_bytes_bitset_containers;
-    blocks.n_containers as usize * BLOCK_HEAD + bytes as usize
+    // The crate counts four bytes for a port of an array, which has two.
+    behind(&blocks, blocks.n_bytes_array_containers / 2)
+}
+
+/// The same without reserve.
+fn needed_behind(set: &RoaringBitmap) -> u64 {
+    let blocks = set.statistics();
+    behind(&blocks, 2 * u64::from(blocks.n_values_array_containers))
+}
+
+fn behind(blocks: &Statistics, arrays: u64) -> u64 {
+    let dense = u64::from(blocks.n_bitset_containers) * DENSE_BLOCK;
+    u64::from(blocks.n_containers) * BLOCK_HEAD + arrays + dense + blocks.n_bytes_run_containers
 }
 
 impl Encoding for Compressed {
@@ -105,8 +121,9 @@ impl Encoding for Compressed {
         let set = self.set_mut(side, group)?;
         let mut ports: Vec<u32> = members.iter().map(|member| member.port.0).collect();
         ports.sort_unstable();
-        // From an ascending list, so without room to spare.
-        *set = ports.iter().copied().collect();
+        let grown: RoaringBitmap = ports.iter().copied().collect();
+        // A copy has nothing in reserve.
+        set.clone_from(&grown);
         Ok(Ops::writes(members.len() as u64))
     }
 
@@ -160,14 +177,28 @@ impl Encoding for Compressed {
         Ok(Ops { group_lookups, slots: merged, compares: merged, copies, ..Ops::NONE })
     }
 
-    /// A head for each set, and what is behind it by the lengths of its blocks.
+    fn members(&self, side: Side, group: GroupId) -> Result<Vec<Member>, Refusal> {
+        self.limits.check_group(side, group)?;
+        let sets = if side == Side::Forward { &self.forward } else { &self.exclude };
+        Ok(sets[group.0 as usize - 1].iter().map(|port| Member::of(IfIndex(port))).collect())
+    }
+
+    fn kernel_plan(&self) -> Result<KernelPlan, Refusal> {
+        Err(Refusal::NotCarried(NotCarried::UserSpace))
+    }
+
+    fn kernel_call(&self, _: &Query) -> Result<KernelCall, Refusal> {
+        Err(Refusal::NotCarried(NotCarried::UserSpace))
+    }
+
+    /// A head for each set, and what is behind it without reserve.
     fn formula_bytes(&self) -> u64 {
         let sets = self.forward.iter().chain(&self.exclude);
-        sets.map(|set| (size_of::<RoaringBitmap>() + heap_behind(set)) as u64).sum()
+        sets.map(|set| size_of::<RoaringBitmap>() as u64 + needed_behind(set)).sum()
     }
 
     fn heap_bytes(&self) -> usize {
         let heads = (self.forward.capacity() + self.exclude.capacity()) * size_of::<RoaringBitmap>();
-        heads + self.forward.iter().chain(&self.exclude).map(heap_behind).sum::<usize>()
+        heads + self.forward.iter().chain(&self.exclude).map(heap_behind).sum::<u64>() as usize
     }
 }

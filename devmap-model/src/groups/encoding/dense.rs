@@ -6,7 +6,10 @@
 //! Rules: MCAST-K13, MCAST-P29.
 
 use super::bits::{self, Difference, Rows};
-use super::{Design, Encoding, Exclude, GroupId, Limits, Member, Ops, Order, Query, Refusal, Side};
+use super::{
+    Design, Encoding, Exclude, GroupId, KernelCall, KernelPlan, Limits, Member, Membership, Ops, Order,
+    Query, Refusal, Side, carry,
+};
 use crate::{IfIndex, MapKey};
 
 /// Groups as rows of bits.
@@ -153,6 +156,21 @@ impl Encoding for DenseBitmap {
             copies,
             ..Ops::NONE
         })
+    }
+
+    fn members(&self, side: Side, group: GroupId) -> Result<Vec<Member>, Refusal> {
+        match side {
+            Side::Forward => self.forward.members(group),
+            Side::Exclude => self.exclude.members(group),
+        }
+    }
+
+    fn kernel_plan(&self) -> Result<KernelPlan, Refusal> {
+        KernelPlan::filter(self, Membership::Mask)
+    }
+
+    fn kernel_call(&self, query: &Query) -> Result<KernelCall, Refusal> {
+        carry::filter_call(&self.limits, Design::DenseBitmap, query)
     }
 
     fn formula_bytes(&self) -> u64 {

@@ -13,9 +13,10 @@
 use super::maps::GroupMaps;
 use super::uppers::Uppers;
 use super::{
-    Bond, Design, Encoding, Exclude, GroupId, Limits, Member, Ops, Order, Quantity, Query, Refusal, Side,
+    Bond, Carriage, Design, Encoding, Exclude, GroupId, KernelCall, KernelPlan, Limits, Member, Membership,
+    Ops, Order, PlannedGroup, Quantity, Query, Refusal, Side,
 };
-use crate::{IfIndex, MapId, MapKey, MapKind, MapTable};
+use crate::{IfIndex, MapId, MapKey, MapKind, MapTable, RedirectFlags};
 
 /// Group numbers of 16 bits fit the RFC's index.
 const FITS_INDEX: u32 = 0xffff;
@@ -203,6 +204,39 @@ impl Encoding for DevmapFilter {
             }
         }
         Ok(ops)
+    }
+
+    fn members(&self, side: Side, group: GroupId) -> Result<Vec<Member>, Refusal> {
+        Ok(self.maps.members(self.key(side, group)?.0))
+    }
+
+    /// The maps as they are.
+    fn kernel_plan(&self) -> Result<KernelPlan, Refusal> {
+        let carriage = Carriage::Filter(Membership::Group);
+        let max_entries = DevmapFilter::containing_entries(&self.limits);
+        let mut plan = KernelPlan::empty(carriage, &self.limits, max_entries);
+        for side in [Side::Forward, Side::Exclude] {
+            for group in (1..=self.limits.groups(side)).map(GroupId) {
+                let key = self.key(side, group)?;
+                let mut members = self.maps.members(key.0);
+                members.reverse();
+                if self.maps.map(key.0).is_some() {
+                    let filtered = side == Side::Forward;
+                    plan.groups.push(PlannedGroup { keys: vec![key], members, filtered });
+                }
+            }
+        }
+        Ok(plan)
+    }
+
+    fn kernel_call(&self, query: &Query) -> Result<KernelCall, Refusal> {
+        let arguments = self.arguments(query)?;
+        let mut call = KernelCall::broadcast(self.key(Side::Forward, query.forward)?);
+        call.flags.set(RedirectFlags::EXCLUDE_INGRESS, arguments.ingress.0 != 0);
+        if let Exclude::Group(group) | Exclude::GroupAndIngress(group) = query.exclude {
+            call.note = self.key(Side::Exclude, group)?;
+        }
+        Ok(call)
     }
 
     fn formula_bytes(&self) -> u64 {

@@ -9,7 +9,10 @@
 //! Rules: MCAST-02, MCAST-03, MCAST-09, MCAST-12, MCAST-13, MCAST-15, MCAST-16, MCAST-P21.
 
 use super::maps::GroupMaps;
-use super::{Design, Encoding, Exclude, GroupId, Limits, Member, Ops, Order, Quantity, Query, Refusal, Side};
+use super::{
+    Design, Encoding, Exclude, GroupId, KernelCall, KernelPlan, Limits, Member, Membership, Ops, Order,
+    Quantity, Query, Refusal, Side, carry,
+};
 use crate::{IfIndex, MapKey, MapKind, MapTable};
 
 /// Group numbers have 16 bits, and 0 is shared.
@@ -170,6 +173,18 @@ impl Encoding for IndexSplit {
             ops.copies += u64::from(left);
         }
         Ok(ops)
+    }
+
+    fn members(&self, side: Side, group: GroupId) -> Result<Vec<Member>, Refusal> {
+        Ok(self.maps.members(self.key(side, group)?))
+    }
+
+    fn kernel_plan(&self) -> Result<KernelPlan, Refusal> {
+        KernelPlan::filter(self, Membership::Group)
+    }
+
+    fn kernel_call(&self, query: &Query) -> Result<KernelCall, Refusal> {
+        carry::filter_call(&self.limits, Design::IndexSplit, query)
     }
 
     fn formula_bytes(&self) -> u64 {

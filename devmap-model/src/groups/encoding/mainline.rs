@@ -9,9 +9,10 @@
 use super::maps::GroupMaps;
 use super::uppers::Uppers;
 use super::{
-    Bond, Design, Encoding, Exclude, GroupId, Limits, Member, Ops, Order, Quantity, Query, Refusal, Side,
+    Bond, Carriage, Design, Encoding, Exclude, GroupId, KernelCall, KernelPlan, Limits, Member, Ops, Order,
+    PlannedGroup, Quantity, Query, Refusal, Side,
 };
-use crate::{IfIndex, MapKey, MapTable};
+use crate::{IfIndex, MapKey, MapTable, RedirectFlags};
 
 /// Forward groups as maps, and who is above whom.
 #[derive(Clone, Debug)]
@@ -128,6 +129,31 @@ impl Encoding for MainlineFlags {
             ops.copies += u64::from(entry.ifindex != ingress && !uppers.contains(&entry.ifindex));
         }
         Ok(ops)
+    }
+
+    fn members(&self, side: Side, group: GroupId) -> Result<Vec<Member>, Refusal> {
+        Ok(self.maps.members(self.key(side, group)?))
+    }
+
+    /// The groups in a containing map, under their numbers.
+    fn kernel_plan(&self) -> Result<KernelPlan, Refusal> {
+        let mut plan =
+            KernelPlan::empty(Carriage::Broadcast, &self.limits, self.limits.forward.saturating_add(1));
+        for group in 1..=self.limits.forward {
+            let mut members = self.maps.members(group);
+            members.reverse();
+            if !members.is_empty() {
+                plan.groups.push(PlannedGroup { keys: vec![MapKey(group)], members, filtered: false });
+            }
+        }
+        Ok(plan)
+    }
+
+    fn kernel_call(&self, query: &Query) -> Result<KernelCall, Refusal> {
+        let (ingress, _) = self.excluded(query)?;
+        let mut call = KernelCall::broadcast(MapKey(query.forward.0));
+        call.flags.set(RedirectFlags::EXCLUDE_INGRESS, ingress.0 != 0);
+        Ok(call)
     }
 
     fn formula_bytes(&self) -> u64 {

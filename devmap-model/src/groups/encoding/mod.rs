@@ -31,6 +31,7 @@ pub mod memory;
 
 mod bier;
 mod bits;
+mod carry;
 mod compressed;
 mod dense;
 mod design;
@@ -49,6 +50,7 @@ mod uppers;
 mod words;
 
 pub use bier::BitStrings;
+pub use carry::{Carriage, KernelCall, KernelPlan, Membership, NotCarried, PlannedGroup, PlannedSets};
 pub use compressed::Compressed;
 pub use dense::DenseBitmap;
 pub use design::Design;
@@ -111,6 +113,12 @@ pub trait Encoding: Send + Sync {
         self.join(Side::Exclude, bond.exclude, Member::of(member))
     }
 
+    /// What is in a group: in the order of delivery for a forward group, each port under its key.
+    ///
+    /// # Errors
+    /// A group's number beyond the limits.
+    fn members(&self, side: Side, group: GroupId) -> Result<Vec<Member>, Refusal>;
+
     /// Calls `each` with every port that gets a copy, in order; as often as it gets one.
     ///
     /// # Errors
@@ -153,6 +161,23 @@ pub trait Encoding: Send + Sync {
 
     /// Bytes of heap that the encoding holds here and now, from the capacities of what it allocated.
     fn heap_bytes(&self) -> usize;
+
+    /// The maps with which a kernel carries these groups, as they are now.
+    ///
+    /// # Errors
+    /// [`Refusal::NotCarried`], or more groups than the form's index has.
+    fn kernel_plan(&self) -> Result<KernelPlan, Refusal> {
+        Err(Refusal::NotCarried(NotCarried::Unknown))
+    }
+
+    /// What a program does for a question, with the maps of [`kernel_plan`](Encoding::kernel_plan).
+    ///
+    /// # Errors
+    /// As [`kernel_plan`](Encoding::kernel_plan), or ports that the kernel's form cannot leave out.
+    fn kernel_call(&self, query: &Query) -> Result<KernelCall, Refusal> {
+        let _ = query;
+        Err(Refusal::NotCarried(NotCarried::Unknown))
+    }
 }
 
 impl Limits {

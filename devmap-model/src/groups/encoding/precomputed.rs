@@ -10,7 +10,10 @@
 //! Rules: MCAST-K05, MCAST-P10, MCAST-P31.
 
 use super::maps::GroupMaps;
-use super::{Design, Encoding, Exclude, GroupId, Limits, Member, Ops, Order, Quantity, Query, Refusal, Side};
+use super::{
+    Carriage, Design, Encoding, Exclude, GroupId, KernelCall, KernelPlan, Limits, Member, Ops, Order,
+    PlannedGroup, Quantity, Query, Refusal, Side,
+};
 use crate::{IfIndex, MapId, MapKey, MapKind, MapTable};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -310,6 +313,38 @@ impl Encoding for Precomputed {
         let (map, group_lookups) = self.found(query)?;
         let copies = self.maps.targets(map).count() as u64;
         Ok(Ops { group_lookups, slots: self.maps.slots_of_walk(map), copies, ..Ops::NONE })
+    }
+
+    fn members(&self, side: Side, group: GroupId) -> Result<Vec<Member>, Refusal> {
+        self.limits.check_group(side, group)?;
+        if side == Side::Forward {
+            return Ok(self.maps.members(self.key(group.0, 0)));
+        }
+        let members = self.exclude.get(&group.0).into_iter().flatten();
+        Ok(members.map(|(key, port)| Member::at(*key, *port)).collect())
+    }
+
+    /// The maps as they are, each under all its keys.
+    fn kernel_plan(&self) -> Result<KernelPlan, Refusal> {
+        let max_entries = Precomputed::containing_entries(&self.limits);
+        let mut plan = KernelPlan::empty(Carriage::Broadcast, &self.limits, max_entries);
+        for (group, maps) in &self.forward {
+            let mut keys: BTreeMap<MapId, Vec<MapKey>> = BTreeMap::new();
+            for (selector, map) in maps {
+                keys.entry(*map).or_default().push(MapKey(self.key(*group, *selector)));
+            }
+            for keys in keys.into_values() {
+                let mut members = self.maps.members(keys[0].0);
+                members.reverse();
+                plan.groups.push(PlannedGroup { keys, members, filtered: false });
+            }
+        }
+        Ok(plan)
+    }
+
+    fn kernel_call(&self, query: &Query) -> Result<KernelCall, Refusal> {
+        let (pair, group) = self.keys(query)?;
+        Ok(KernelCall { otherwise: (pair != group).then_some(group), ..KernelCall::broadcast(pair) })
     }
 
     fn formula_bytes(&self) -> u64 {

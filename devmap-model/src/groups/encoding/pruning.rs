@@ -11,7 +11,10 @@
 //! Rules: MCAST-P29.
 
 use super::bits::{self, Difference, Rows};
-use super::{Design, Encoding, Exclude, GroupId, Limits, Member, Ops, Order, Quantity, Query, Refusal, Side};
+use super::{
+    Design, Encoding, Exclude, GroupId, KernelCall, KernelPlan, Limits, Member, NotCarried, Ops, Order,
+    Quantity, Query, Refusal, Side,
+};
 use crate::{IfIndex, MapKey};
 
 /// A port has 9 bits.
@@ -237,6 +240,21 @@ impl Encoding for PruningIds {
             copies,
             ..Ops::NONE
         })
+    }
+
+    fn members(&self, side: Side, group: GroupId) -> Result<Vec<Member>, Refusal> {
+        match side {
+            Side::Forward => self.forward.members(group),
+            Side::Exclude => self.prune.members(group),
+        }
+    }
+
+    fn kernel_plan(&self) -> Result<KernelPlan, Refusal> {
+        Err(Refusal::NotCarried(NotCarried::Chip))
+    }
+
+    fn kernel_call(&self, _: &Query) -> Result<KernelCall, Refusal> {
+        Err(Refusal::NotCarried(NotCarried::Chip))
     }
 
     fn formula_bytes(&self) -> u64 {

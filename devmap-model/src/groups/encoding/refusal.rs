@@ -2,7 +2,7 @@
 //!
 //! What a design cannot express is refused, never approximated. After a refusal everything is as before.
 
-use super::{Design, Exclude, GroupId, Member, Side};
+use super::{Design, Exclude, GroupId, Member, NotCarried, Side};
 use crate::{Errno, IfIndex};
 use std::fmt;
 
@@ -98,6 +98,8 @@ pub enum Refusal {
     },
     /// A map refused the update.
     Map(Errno),
+    /// No kernel has a form of it.
+    NotCarried(NotCarried),
 }
 
 impl Refusal {
@@ -152,6 +154,7 @@ impl fmt::Display for Refusal {
                 write!(f, "a mask of {words} words: expected {needed}, 64 ports in each")
             }
             Refusal::Map(errno) => write!(f, "the map refused the update: {errno}"),
+            Refusal::NotCarried(why) => write!(f, "no kernel carries it: {why}"),
         }
     }
 }

@@ -9,7 +9,10 @@
 //! Rules: MCAST-P29, MCAST-P30.
 
 use super::bits::{self, Rows};
-use super::{Design, Encoding, Exclude, GroupId, Limits, Member, Ops, Order, Quantity, Query, Refusal, Side};
+use super::{
+    Design, Encoding, Exclude, GroupId, KernelCall, KernelPlan, Limits, Member, Membership, Ops, Order,
+    Quantity, Query, Refusal, Side, carry,
+};
 use crate::{IfIndex, MapKey};
 
 /// Lists for so many groups are taken in advance.
@@ -171,6 +174,22 @@ impl Encoding for Replication {
         let words = if exclude.is_empty() { 0 } else { copies };
         let group_lookups = 1 + words;
         Ok(Ops { group_lookups, slots: copies, copies, programs: copies, words, ..Ops::NONE })
+    }
+
+    fn members(&self, side: Side, group: GroupId) -> Result<Vec<Member>, Refusal> {
+        if side == Side::Exclude {
+            return self.exclude.members(group);
+        }
+        let replicas = self.groups[self.index(group)?].iter();
+        Ok(replicas.map(|replica| Member::at(MapKey(u32::from(replica.instance)), replica.port)).collect())
+    }
+
+    fn kernel_plan(&self) -> Result<KernelPlan, Refusal> {
+        KernelPlan::filter(self, Membership::Group)
+    }
+
+    fn kernel_call(&self, query: &Query) -> Result<KernelCall, Refusal> {
+        carry::filter_call(&self.limits, Design::Replication, query)
     }
 
     fn formula_bytes(&self) -> u64 {

@@ -6,7 +6,10 @@
 //!
 //! Rules: MCAST-P29.
 
-use super::{Design, Encoding, Exclude, GroupId, Limits, Member, Ops, Order, Quantity, Query, Refusal, Side};
+use super::{
+    Design, Encoding, Exclude, GroupId, KernelCall, KernelPlan, Limits, Member, Membership, Ops, Order,
+    Quantity, Query, Refusal, Side, carry,
+};
 use crate::{IfIndex, MapKey};
 
 /// Port numbers have 16 bits.
@@ -258,6 +261,19 @@ impl Encoding for SortedArrays {
         let compares = if searches(forward, exclude) { b * search_steps(forward.len()) } else { a + b };
         let group_lookups = 1 + u64::from(!exclude.is_empty());
         Ok(Ops { group_lookups, slots: a + b, compares, copies, ..Ops::NONE })
+    }
+
+    fn members(&self, side: Side, group: GroupId) -> Result<Vec<Member>, Refusal> {
+        let list = self.list(self.index(side, group)?);
+        Ok(list.iter().map(|port| Member::of(IfIndex(u32::from(*port)))).collect())
+    }
+
+    fn kernel_plan(&self) -> Result<KernelPlan, Refusal> {
+        KernelPlan::filter(self, Membership::List)
+    }
+
+    fn kernel_call(&self, query: &Query) -> Result<KernelCall, Refusal> {
+        carry::filter_call(&self.limits, Design::SortedArrays, query)
     }
 
     /// The arena, packed or not, and a segment for each group.

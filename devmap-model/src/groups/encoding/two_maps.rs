@@ -9,7 +9,10 @@
 //! Rules: MCAST-39, MCAST-42, MCAST-43, MCAST-P11.
 
 use super::maps::GroupMaps;
-use super::{Design, Encoding, Exclude, GroupId, Limits, MapForm, Member, Ops, Order, Query, Refusal, Side};
+use super::{
+    Design, Encoding, Exclude, GroupId, KernelCall, KernelPlan, Limits, MapForm, Member, Membership, Ops,
+    Order, Query, Refusal, Side, carry,
+};
 use crate::{IfIndex, MapId, MapKey, MapTable};
 
 /// Forward and exclude groups as maps of their own.
@@ -126,6 +129,22 @@ impl Encoding for TwoMaps {
             ops.copies += u64::from(!self.is_excluded(exclude, ingress, entry.ifindex));
         }
         Ok(ops)
+    }
+
+    fn members(&self, side: Side, group: GroupId) -> Result<Vec<Member>, Refusal> {
+        self.limits.check_group(side, group)?;
+        Ok(match side {
+            Side::Forward => self.forward.members(group.0),
+            Side::Exclude => self.exclude.members(group.0),
+        })
+    }
+
+    fn kernel_plan(&self) -> Result<KernelPlan, Refusal> {
+        KernelPlan::filter(self, Membership::Group)
+    }
+
+    fn kernel_call(&self, query: &Query) -> Result<KernelCall, Refusal> {
+        carry::filter_call(&self.limits, Design::TwoMaps, query)
     }
 
     fn formula_bytes(&self) -> u64 {
