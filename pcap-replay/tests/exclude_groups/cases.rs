@@ -125,6 +125,12 @@ impl Round {
         left
     }
 
+    /// Copies that broadcasts make: the last target gets the frame itself.
+    pub fn clones(&self) -> usize {
+        let group = |index: &u32| self.groups.get(&(index & 0xffff_0000)).map_or(0, Group::len);
+        self.indexes.iter().map(|index| group(index).saturating_sub(1)).sum()
+    }
+
     /// How many different exclude numbers the poll has.
     pub fn exclude_numbers(&self) -> usize {
         self.indexes.iter().map(|index| index & 0xffff).collect::<BTreeSet<_>>().len()

@@ -83,7 +83,7 @@ fn create(design: Design, limits: &Limits) -> Box<dyn Encoding> {
     design.create(limits).unwrap_or_else(|error| panic!("{design}: {error}"))
 }
 
-/// Rule: MCAST-P29, MCAST-P30, MCAST-K11.a, MCAST-K13.a
+/// Rule: MCAST-P29, MCAST-K11.a, MCAST-K13.a
 #[test]
 fn encodings_as_notes_and_masks_deliver_what_they_say() {
     use Design::*;

@@ -33,7 +33,7 @@ fn load(switch: &Switch, object: &str, mode: &str, form: &str) {
     );
 }
 
-/// Rule: MCAST-38.a, MCAST-K11.a, MCAST-K12.b
+/// Rule: MCAST-38.a, MCAST-38.b, MCAST-38.c, MCAST-38.d, MCAST-38.e, MCAST-38.f, MCAST-K11.a, MCAST-K12.b
 #[test]
 fn the_script_loads_the_example_of_the_rfc() {
     let test = "the_script_loads_the_example_of_the_rfc";

@@ -4,15 +4,22 @@ use std::fmt::Write;
 
 use xdpsim::object::{self, Options};
 use xdpsim::scenario::{self, Source};
-use xdpsim_core::{Batch, Delivery, Desc, DevId, FrameNo, Ingress, Nanos, Plan, Sink, Timing};
+use xdpsim_core::{Batch, Delivery, Desc, DevId, FrameNo, Ingress, Nanos, Plan, Report, Sink, Timing};
 use xdpsim_oracle::bench::Mode;
 use xdpsim_vm::Engine;
 
 use crate::cases::{EXCLUDES, Form, Left, PORTS, Round, bit, frame_type, ifindex};
 use crate::{Programs, folder};
 
+/// What the simulation shows.
+pub struct Played {
+    pub left: Left,
+    /// Its books.
+    pub report: Report,
+}
+
 /// Plays a round as one poll.
-pub fn play(form: &Form, programs: Programs, mode: Mode, round: &Round) -> Left {
+pub fn play(form: &Form, programs: Programs, mode: Mode, round: &Round) -> Played {
     let text = scenario_of(form, programs, mode, round);
     let source = Source::from_bytes("round.toml", text.as_bytes());
     let mut parsed = scenario::parse(&source).unwrap_or_else(|problems| panic!("{problems}\n{text}"));
@@ -33,7 +40,10 @@ pub fn play(form: &Form, programs: Programs, mode: Mode, round: &Round) -> Left 
         plan.domain(0, Timing::Asap, true, Tape { frames: &frames, left: vec![Vec::new(); PORTS] });
     domain.feed(&Batch { first: FrameNo(0), bytes: &bytes, frames: &descs, stamps: &stamps, ingress });
     domain.finish();
-    domain.into_sink().left
+    let mut report = Report::default();
+    report.add(&plan, &domain);
+    assert!(report.is_balanced(), "{report:?}");
+    Played { left: domain.into_sink().left, report }
 }
 
 struct Tape<'a> {
