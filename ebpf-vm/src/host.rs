@@ -101,7 +101,13 @@ pub trait Host {
         None
     }
 
-    /// The same for `bpf_redirect_map()`.
+    /// The same, for what is found at a glance. None means that [`Host::lookup`] is to be asked.
+    fn quick_lookup(&mut self, map: MapIdx, key: u64, memory: &Memory) -> Option<u64> {
+        _ = (map, key, memory);
+        None
+    }
+
+    /// What [`Host::lookup`] is, for `bpf_redirect_map()`.
     fn redirect_map(&mut self, map: MapIdx, key: u64, flags: u64) -> Option<u64> {
         _ = (map, key, flags);
         None

@@ -197,6 +197,15 @@ impl<W: World> Host for Helpers<'_, W> {
     }
 
     #[inline]
+    fn quick_lookup(&mut self, map: MapIdx, key: u64, memory: &Memory) -> Option<u64> {
+        if self.lock.is_some() {
+            return None;
+        }
+        let slot = self.maps.own(map)?.quick_lookup(key, memory, self.world.cpu())?;
+        Some(slot.map_or(0, |slot| crate::memory::slab_address(map, memory.slab(map).offset(slot))))
+    }
+
+    #[inline]
     fn redirect_map(&mut self, map: MapIdx, key: u64, flags: u64) -> Option<u64> {
         match self.maps.get(map) {
             Some(Entry::Outside(..)) if self.lock.is_none() => Some(self.world.redirect_map(map, key, flags)),

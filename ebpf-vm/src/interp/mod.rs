@@ -111,7 +111,7 @@ struct State<'a> {
 }
 
 /// A run with who answers its calls.
-struct Run<'r, 'a, H> {
+struct Run<'r, 'a, H: ?Sized> {
     state: &'r mut State<'a>,
     host: &'r mut H,
 }
@@ -127,11 +127,11 @@ enum Next {
 }
 
 impl<'a> State<'a> {
+    #[inline]
     fn new(programs: &'a [Program], entry: ProgIdx, memory: &'a mut Memory, limits: Limits) -> Self {
-        memory.stack.clear();
         let mut regs = [0; SLOTS];
         regs[1] = memory::context_address();
-        regs[10] = memory.stack.push(true);
+        regs[10] = memory.stack.restart();
         Self {
             programs,
             memory,
@@ -288,7 +288,7 @@ impl State<'_> {
     }
 }
 
-impl<H: Host> Run<'_, '_, H> {
+impl<H: Host + ?Sized> Run<'_, '_, H> {
     fn finish(&mut self, observe: impl FnMut(ProgIdx, u32)) -> Result<u64, FaultKind> {
         self.state.charge_function(0)?;
         self.run_on(observe)

@@ -42,6 +42,16 @@ impl Hash {
         Some(found)
     }
 
+    /// The same for a key of a length that the compiler knows.
+    #[inline(always)]
+    pub fn find_sized<const N: usize>(&mut self, key: &[u8; N], caller: Caller) -> Option<u32> {
+        let found = self.keys.find_sized::<N>(key)?;
+        if let (Some(lru), Caller::Program(_)) = (&mut self.lru, caller) {
+            lru.used[found as usize] = true;
+        }
+        Some(found)
+    }
+
     pub fn update(
         &mut self,
         slab: &mut Slab,

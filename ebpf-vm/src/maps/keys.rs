@@ -118,7 +118,7 @@ impl KeyIndex {
 
     /// The same for keys of one length, which the compiler then hashes and compares in registers.
     #[inline(always)]
-    fn find_sized<const N: usize>(&self, key: &[u8]) -> Option<u32> {
+    pub fn find_sized<const N: usize>(&self, key: &[u8]) -> Option<u32> {
         let key: &[u8; N] = key.first_chunk()?;
         let (keys, _) = self.keys.as_chunks::<N>();
         let mut at = self.home(key);

@@ -113,19 +113,31 @@ impl Lpm {
         if bits > self.max_bits() {
             return None;
         }
-        let mut lengths = self.present.iter().copied().filter(|length| *length <= bits);
-        if let (8, Some(address)) = (key.len(), key.last_chunk()) {
-            let address = u32::from_be_bytes(*address);
-            return lengths.find_map(|bits| {
-                let cut = address & u32::MAX.checked_shl(32 - bits).unwrap_or(0);
-                let [low, high] = [bits.to_le_bytes(), cut.to_be_bytes()].map(u32::from_le_bytes);
-                self.keys.find(&(u64::from(high) << 32 | u64::from(low)).to_le_bytes())
-            });
+        if let Some(key) = key.as_array::<8>() {
+            return self.find_ipv4(key);
         }
+        let mut lengths = self.present.iter().copied().filter(|length| *length <= bits);
         let mut prefix = [0; MAX_KEY];
         lengths.find_map(|bits| {
             cut(key, bits, &mut prefix);
             self.keys.find(&prefix[..key.len()])
+        })
+    }
+
+    /// The same for keys of 8 bytes.
+    #[inline]
+    pub fn find_ipv4(&self, key: &[u8; 8]) -> Option<u32> {
+        let [length @ .., _, _, _, _] = *key;
+        let bits = u32::from_le_bytes(length);
+        if bits > self.max_bits() {
+            return None;
+        }
+        let [_, _, _, _, address @ ..] = *key;
+        let address = u32::from_be_bytes(address);
+        self.present.iter().copied().filter(|length| *length <= bits).find_map(|bits| {
+            let cut = address & u32::MAX.checked_shl(32 - bits).unwrap_or(0);
+            let [low, high] = [bits.to_le_bytes(), cut.to_be_bytes()].map(u32::from_le_bytes);
+            self.keys.find_sized::<8>(&(u64::from(high) << 32 | u64::from(low)).to_le_bytes())
         })
     }
 

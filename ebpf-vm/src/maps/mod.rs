@@ -21,6 +21,7 @@ mod keys;
 pub mod kind;
 mod lpm;
 mod queue;
+mod quick;
 mod refs;
 mod ring;
 pub mod targets;

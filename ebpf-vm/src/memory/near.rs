@@ -3,7 +3,7 @@
 //! None means that the idea was wrong, or that more than a glance is needed; nothing has changed then, and the general
 //! path ([`Memory::load`], [`Memory::store`]) decides.
 
-use super::{BASE, CONTEXT, CONTEXT_SIZE, Memory, VALUES, address, split};
+use super::{BASE, CONTEXT, CONTEXT_SIZE, Memory, STACK, VALUES, address, split};
 
 impl Memory {
     /// Bytes of the packet.
@@ -22,6 +22,13 @@ impl Memory {
     #[inline(always)]
     pub(crate) fn in_stack<const N: usize>(&mut self, top: u64, addr: u64) -> Option<&mut [u8; N]> {
         self.stack.near(top, addr)
+    }
+
+    /// A key on the stack, for a helper.
+    #[inline(always)]
+    pub(crate) fn key<const N: usize>(&self, addr: u64) -> Option<&[u8; N]> {
+        let (segment, offset) = split(addr);
+        if segment == STACK { self.stack.key(offset) } else { None }
     }
 
     /// A field of the context.

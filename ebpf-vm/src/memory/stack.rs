@@ -51,6 +51,26 @@ impl Stack {
         }
     }
 
+    /// The first function of a run begins: its R10. What was active before is forgotten.
+    #[inline]
+    pub(crate) fn restart(&mut self) -> u64 {
+        /// Most functions use no more.
+        const FEW: usize = 64;
+        let first = self.bytes.first_chunk_mut::<{ FRAME_SIZE as usize }>();
+        let (Some(bytes), [frame], [stale, ..]) = (first, &mut self.frames[..], &mut self.stale[..]) else {
+            self.clear();
+            return self.push(true);
+        };
+        let used = frame.used.max(*stale) as usize;
+        (*frame, *stale) = (Frame { used: 0, first: 0 }, 0);
+        if used > FEW {
+            bytes.fill(0);
+        } else if used > 0 {
+            bytes[FRAME_SIZE as usize - FEW..].copy_from_slice(&[0; FEW]);
+        }
+        super::stack_address(0)
+    }
+
     /// A function begins: its R10. `fresh` begins a new chain.
     pub(crate) fn push(&mut self, fresh: bool) -> u64 {
         let at = self.frames.len();
@@ -194,6 +214,17 @@ impl Stack {
             return None;
         }
         self.bytes.get_mut(count * FRAME_SIZE as usize - depth as usize..)?.first_chunk_mut()
+    }
+
+    /// The bytes at an address in the stack of any active function, for a helper that reads them.
+    #[inline(always)]
+    pub(super) fn key<const N: usize>(&self, offset: u32) -> Option<&[u8; N]> {
+        let at = offset.wrapping_sub(BASE + START);
+        let (frame, at) = ((at / STRIDE) as usize, (at % STRIDE) as usize);
+        if frame >= self.frames.len() || at + N > FRAME_SIZE as usize {
+            return None;
+        }
+        self.bytes.get(frame * FRAME_SIZE as usize + at..)?.first_chunk()
     }
 
     /// Which function's, and where in it.

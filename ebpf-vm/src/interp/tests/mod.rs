@@ -4,6 +4,7 @@ mod alu;
 mod calls;
 mod jumps;
 mod memory;
+mod sequences;
 
 use crate::engine::{Code, Engine};
 use crate::fault::{Fault, FaultKind};
