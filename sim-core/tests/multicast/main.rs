@@ -6,6 +6,7 @@
 mod common;
 
 mod changes;
+mod encodings;
 mod failures;
 mod generic;
 mod index;
@@ -20,6 +21,9 @@ use xdpsim_core::{MapKind, Scenario};
 
 /// Ports a, b, c, d, e, f (ifindex 1 to 6).
 const PORTS: [&str; 6] = ["a", "b", "c", "d", "e", "f"];
+
+/// The program that a test gives the entries of groups.
+const PROGRAM_OF_ENTRIES: &str = "of_entries";
 
 /// A frame on a to forward group 1 (these) but not to exclude group 1 (those).
 fn split(forward: &[&str], exclude: &[&str]) -> Scenario {
