@@ -7,6 +7,8 @@
  * by_note, by_note_egress  The exclude number travels in front of the frame, as metadata. Native mode.
  * by_mask, by_mask_egress  The same with sets of up to 64 ports as bits. Native mode.
  * by_cpu, by_cpu_egress    The exclude number waits in a variable of the CPU. Generic mode.
+ *
+ * by_list_egress is another program of entries for by_note: exclude groups are sorted lists of up to 64 ports.
  */
 #include <linux/bpf.h>
 #include <linux/types.h>
@@ -58,6 +60,22 @@ struct {
 	__type(key, __u32);
 	__type(value, __u64);
 } masks SEC(".maps"), bit_of SEC(".maps");
+
+/* Exclude groups as lists of ifindexes that rise. */
+#define LONGEST 64
+
+struct list {
+	__u32 length;
+	__u32 ports[LONGEST];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1024);
+	__uint(map_flags, BPF_F_RDONLY_PROG);
+	__type(key, __u32);
+	__type(value, struct list);
+} lists SEC(".maps");
 
 /* The exclude number of the frame that this CPU forwards now. */
 struct {
@@ -136,6 +154,30 @@ int by_note_egress(struct xdp_md *ctx)
 	if ((void *)(note + 1) > (void *)(long)ctx->data || note->mark != MARK)
 		return without_note;
 	return verdict(ctx, note->exclude);
+}
+
+SEC("xdp/devmap")
+int by_list_egress(struct xdp_md *ctx)
+{
+	struct note *note = (void *)(long)ctx->data_meta;
+	__u32 port = ctx->egress_ifindex, below = 0, exclude, step;
+	struct list *list;
+
+	if ((void *)(note + 1) > (void *)(long)ctx->data || note->mark != MARK)
+		return without_note;
+	exclude = note->exclude;
+	list = bpf_map_lookup_elem(&lists, &exclude);
+	if (!list)
+		return XDP_PASS;
+	/* How many ports are below this one. */
+#pragma unroll
+	for (step = LONGEST; step; step >>= 1) {
+		__u32 at = below + step - 1;
+
+		if (at < LONGEST && at < list->length && list->ports[at] < port)
+			below += step;
+	}
+	return below < LONGEST && below < list->length && list->ports[below] == port ? XDP_DROP : XDP_PASS;
 }
 
 SEC("xdp")

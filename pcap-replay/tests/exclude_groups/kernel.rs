@@ -89,14 +89,6 @@ impl Kernel {
         Ok(numbers(&round.frames(), &switch.wake(expected)?))
     }
 
-    /// Plays a round as one poll, all copies included.
-    pub fn play_all(&self, round: &Round, expected: &Left, switch: &mut Switch) -> Result<Left, BenchError> {
-        let mut left = self.play(round, &Left::new(), switch)?;
-        let rest = self.wake(round, copies(expected).saturating_sub(copies(&left)), switch)?;
-        left.iter_mut().zip(rest).for_each(|(left, rest)| left.extend(rest));
-        Ok(left)
-    }
-
     /// Plays a round as one poll a frame.
     pub fn play_one_by_one(&self, round: &Round, switch: &mut Switch) -> Result<Left, BenchError> {
         let frames = round.frames();
@@ -110,10 +102,6 @@ impl Kernel {
                 .for_each(|(all, left): (&mut Vec<_>, _)| all.extend(left));
         }
         Ok(all)
-    }
-
-    pub fn object(&self) -> &KernelObject {
-        &self.object
     }
 }
 

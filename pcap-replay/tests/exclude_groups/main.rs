@@ -16,6 +16,9 @@ mod simulated;
 
 use std::path::PathBuf;
 
+use xdpsim_core::KernelVersion;
+use xdpsim_oracle::bpf::possible_cpus;
+use xdpsim_oracle::model::Options;
 use xdpsim_vm::load::{LoadOptions, Object};
 
 /// One of the programs' three forms: a program for ports, one for entries.
@@ -45,6 +48,12 @@ impl Programs {
             Self::Cpu => "by_cpu_egress",
         }
     }
+}
+
+/// Kernels account for maps otherwise from time to time; the formula was fitted on 6.18, with two CPUs (MCAST-K10).
+fn formula_is_known() -> bool {
+    let here = Options::host().is_ok_and(|options| options.kernel >= KernelVersion { major: 6, minor: 18 });
+    here && possible_cpus() == 2
 }
 
 fn folder() -> PathBuf {
