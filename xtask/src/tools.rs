@@ -8,7 +8,7 @@ use crate::Failure;
 use crate::steps::{Outcome, cargo, command, must_succeed};
 
 /// The packages of a Debian-like system, by the program that they bring.
-const PACKAGES: [(&str, &str); 7] = [
+const PACKAGES: [(&str, &str); 9] = [
     ("tcpdump", "tcpdump"),
     ("tshark", "tshark"),
     ("editcap", "wireshark-common"),
@@ -18,6 +18,9 @@ const PACKAGES: [(&str, &str); 7] = [
     ("llvm-strip", "llvm"),
     // Brings libxdp1: objects that nobody here wrote.
     ("xdp-loader", "xdp-tools"),
+    // The loader of `examples/exclude-groups` is run with them.
+    ("bpftool", "bpftool"),
+    ("ip", "iproute2"),
 ];
 
 /// The version that the fuzz targets are run with.
