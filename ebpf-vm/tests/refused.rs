@@ -7,9 +7,9 @@ use std::collections::BTreeSet;
 use corpus::{CPUS, bytes, exists, load};
 use object::read::elf::{ElfFile64, FileHeader as _, Sym as _};
 use object::{LittleEndian, Object as _};
-use xdpsim_vm::helpers::{self, Helpers, MapSet, Status, World};
+use xdpsim_vm::helpers::{self, Helpers, MapSet, Status, World, id};
 use xdpsim_vm::load::{LoadOptions, MISSING_KFUNC, Object};
-use xdpsim_vm::{FaultKind, HelperFault, HelperId, Limits, MapIdx, Memory, ProgIdx, Program, interp};
+use xdpsim_vm::{FaultKind, HelperFault, HelperId, Insn, Limits, MapIdx, Memory, ProgIdx, Program, interp};
 
 /// What is said of a call of a function that nobody defines.
 const KFUNC: &str = "fwd.o, section `xdp`, symbol `bpf_xdp_maybe`, offset 0x20: \
@@ -83,6 +83,73 @@ fn a_weak_kernel_function_is_missing() {
     assert_eq!(fault.kind, FaultKind::Helper(HelperId(MISSING_KFUNC), HelperFault::Unknown));
     assert_eq!(fault.to_string(), "instruction 4: a weak kernel function (kfunc) does not exist here");
     assert_eq!(helpers::status(MISSING_KFUNC), Status::Unknown);
+}
+
+/// The helper of patches that were never merged, declared as a kernel function: its call is made one of a number that
+/// Linux has not. Only surroundings that have it answer; NULL is no exclude map.
+///
+/// Rule: MCAST-39.a, MCAST-39.d
+#[test]
+fn a_function_of_unmerged_patches_is_the_surroundings_to_have() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/objects/two_maps.o");
+    let object = Object::load("two_maps.o", &std::fs::read(path).unwrap(), LoadOptions::default()).unwrap();
+    helpers::check(&object).unwrap();
+    let calls = object.programs[0].insns.iter().filter(|insn| insn.code == 0x85).map(|insn| insn.imm);
+    let multi = id::REDIRECT_MAP_MULTI.0 as i32;
+    assert_eq!(calls.collect::<Vec<_>>(), [1, 1, multi]);
+    // r1 = the first map, r2 = NULL, r3 = 1
+    let insn = |code, dst, src, imm| Insn { code, dst, src, off: 0, imm };
+    let insns = [
+        insn(0x18, 1, 1, 0),
+        insn(0, 0, 0, 0),
+        insn(0xb7, 2, 0, 0),
+        insn(0xb7, 3, 0, 1),
+        insn(0x85, 0, 0, multi),
+        insn(0x95, 0, 0, 0),
+    ];
+    let program = Program::decode(&insns, 1).unwrap();
+    assert_eq!(run_in(&program, &mut TwoMaps(None)), Ok(4));
+    let fault = run_in(&program, &mut Nobody).unwrap_err();
+    assert!(
+        fault.contains("bpf_redirect_map_multi() (helper 2002000001): no kernel has this function"),
+        "{fault}"
+    );
+    let mut asked = TwoMaps(None);
+    run_in(&program, &mut asked).unwrap();
+    assert_eq!(asked.0, Some((MapIdx(0), None, 1)));
+}
+
+/// Has the function with two maps; notes what it is asked.
+struct TwoMaps(Option<(MapIdx, Option<MapIdx>, u64)>);
+
+impl World for TwoMaps {
+    fn cpu(&self) -> xdpsim_devmap::CpuId {
+        Nobody.cpu()
+    }
+    fn now(&self) -> u64 {
+        0
+    }
+    fn random(&mut self) -> u32 {
+        0
+    }
+    fn redirect(&mut self, _: xdpsim_devmap::IfIndex, _: u64) -> u64 {
+        0
+    }
+    fn redirect_map(&mut self, _: MapIdx, _: u64, _: u64) -> u64 {
+        0
+    }
+    fn redirect_map_multi(&mut self, map: MapIdx, ex_map: Option<MapIdx>, flags: u64) -> Option<u64> {
+        self.0 = Some((map, ex_map, flags));
+        Some(4)
+    }
+}
+
+fn run_in<W: World>(program: &Program, world: &mut W) -> Result<u64, String> {
+    let (mut memory, mut maps) = (Memory::new(), MapSet::default());
+    let mut host = Helpers::new(&mut maps, world);
+    let program = std::slice::from_ref(program);
+    interp::run(program, ProgIdx(0), &mut memory, &mut host, Limits::default())
+        .map_err(|fault| fault.to_string())
 }
 
 struct Nobody;

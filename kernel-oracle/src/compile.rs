@@ -130,6 +130,8 @@ fn position_map(program: &str) -> Result<Map, CompileError> {
     map.map_err(|source| CompileError::Position { program: program.to_owned(), source })
 }
 
+const NEVER_MERGED: &str = "no kernel takes its call: those patches were never merged";
+
 struct Compiler<'r, 'm> {
     program: &'r str,
     resolve: &'r mut dyn FnMut(&str) -> Option<BorrowedFd<'m>>,
@@ -157,6 +159,9 @@ impl<'m> Compiler<'_, 'm> {
             }
             ProgramKind::Object { .. } => {
                 return Err(self.not_on_kernel("it is an object's: `bpftool prog run` plays it there"));
+            }
+            ProgramKind::RedirectGroup { .. } | ProgramKind::RedirectMulti { .. } => {
+                return Err(self.not_on_kernel(NEVER_MERGED));
             }
             ProgramKind::FlowHash { .. } => {
                 return Err(self.not_on_kernel("its flow hash is computed in Rust"));
@@ -234,6 +239,7 @@ impl<'m> Compiler<'_, 'm> {
             Op::RedirectInner { ref map, outer, key, flags } => {
                 redirect_inner(asm, self.map(map)?, outer, key, flags);
             }
+            Op::RedirectMulti { .. } => return Err(self.not_on_kernel(NEVER_MERGED)),
             Op::SetByte { offset, value } => set_byte(asm, offset, value),
             Op::AdjustHead(delta) => adjust(asm, Helper::XdpAdjustHead, delta),
             Op::AdjustMeta(delta) => adjust(asm, Helper::XdpAdjustMeta, delta),

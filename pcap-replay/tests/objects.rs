@@ -1,6 +1,8 @@
 //! Stock objects in the command: nothing but `--object`, faults, coverage, what is not modelled.
 
 mod cli;
+#[path = "objects/multicast.rs"]
+mod multicast;
 
 use cli::{Folder, assert_balanced, repository};
 

@@ -5,9 +5,10 @@ use std::cell::Cell;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use xdpsim::scenario::{Problem, Source, parse};
+use xdpsim_core::rules::{Rules, TwoMapsVersion};
 use xdpsim_core::scenario::{
-    Action, At, Change, EntryValue, KeySource, MapSpec, Op, PeerSpec, PortKind, PortSpec, ProgramKind,
-    ProgramSpec, Rss, Scenario,
+    Action, At, Change, EntryValue, ExcludeSource, GroupSource, KeySource, MapSpec, Op, PeerSpec, PortKind,
+    PortSpec, ProgramKind, ProgramSpec, Rss, Scenario,
 };
 use xdpsim_core::strategies::World;
 use xdpsim_core::{
@@ -146,6 +147,31 @@ fn every_key_is_read_back() {
         ..Scenario::default()
     };
     assert_eq!(read_back(&scenario), numbered(&scenario));
+
+    // Programs that only the rules of the multicast patches have.
+    let group = ProgramKind::RedirectGroup {
+        map: "outer".into(),
+        group: GroupSource::Ethertype { cases: vec![(0x86dd, 3), (0x88cc, 4)], other: 1 },
+        exclude: ExcludeSource::Ingress { cases: vec![(IfIndex(2), 65535)], other: 0 },
+        flags: 2,
+    };
+    let call = Op::RedirectMap { map: "outer".into(), key: 0x1_0001, flags: 0 };
+    let programs = vec![
+        ProgramSpec::xdp("group", group),
+        ProgramSpec::xdp("by_key", ProgramKind::Script(vec![vec![call]])),
+    ];
+    let profile = Profile { rules: Rules::RfcV1 { literal: true }, ..scenario.profile };
+    let of_groups = Scenario { profile, programs, changes: Vec::new(), ..scenario.clone() };
+    assert_eq!(read_back(&of_groups), numbered(&of_groups));
+    let multi = ProgramKind::RedirectMulti { map: "ports".into(), ex_map: Some("ports".into()), flags: 1 };
+    let null = Op::RedirectMulti { map: "ports".into(), ex_map: None, flags: 1 };
+    let programs = vec![
+        ProgramSpec::xdp("by_key", multi),
+        ProgramSpec::xdp("null", ProgramKind::Script(vec![vec![null, Op::ReturnHelper]])),
+    ];
+    let profile = Profile { rules: Rules::TwoMaps { version: TwoMapsVersion::V2 }, ..scenario.profile };
+    let of_maps = Scenario { profile, programs, changes: Vec::new(), ..scenario.clone() };
+    assert_eq!(read_back(&of_maps), numbered(&of_maps));
 
     // A flag that the word `broadcast` does not have: the helper call that it stands for.
     let map = || "ports".to_owned();

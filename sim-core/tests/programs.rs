@@ -4,7 +4,7 @@
 
 use xdpsim_core::program::{Effects, Sharing, XdpProgram};
 use xdpsim_core::programs::{LearningSwitch, UnknownMap, Verdict, build};
-use xdpsim_core::scenario::{KeySource, Op, ProgramKind};
+use xdpsim_core::scenario::{ExcludeSource, GroupSource, KeySource, Op, ProgramKind};
 use xdpsim_devmap::{IfIndex, MapId, RedirectFlags, XdpAction};
 
 fn ports(name: &str) -> Option<MapId> {
@@ -33,6 +33,14 @@ fn kinds_with_map(map: &str) -> Vec<ProgramKind> {
         ProgramKind::FlowHash { map: map(), targets: 2 },
         script(&[Op::RedirectMap { map: map(), key: 0, flags: 0 }]),
         script(&[Op::RedirectInner { map: map(), outer: 0, key: 0, flags: 0 }]),
+        script(&[Op::RedirectMulti { map: map(), ex_map: None, flags: 0 }]),
+        ProgramKind::RedirectMulti { map: map(), ex_map: Some(map()), flags: 1 },
+        ProgramKind::RedirectGroup {
+            map: map(),
+            group: GroupSource::Const(1),
+            exclude: ExcludeSource::IngressIfindex,
+            flags: 0,
+        },
     ]
 }
 

@@ -30,7 +30,7 @@ pub(super) fn uses(helper: HelperId, argument: u8) -> Uses {
 }
 
 /// Helpers whose other arguments are numbers, maps, the context, or memory of a ring buffer.
-const KNOWN: [HelperId; 28] = [
+const KNOWN: [HelperId; 29] = [
     id::MAP_LOOKUP_ELEM,
     id::MAP_UPDATE_ELEM,
     id::MAP_DELETE_ELEM,
@@ -43,6 +43,7 @@ const KNOWN: [HelperId; 28] = [
     id::GET_NUMA_NODE_ID,
     id::XDP_ADJUST_HEAD,
     id::REDIRECT_MAP,
+    id::REDIRECT_MAP_MULTI,
     id::XDP_ADJUST_META,
     id::XDP_ADJUST_TAIL,
     id::MAP_PUSH_ELEM,

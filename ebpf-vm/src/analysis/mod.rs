@@ -22,6 +22,8 @@ pub use flow::{Block, VISITS};
 pub use kind::Kind;
 pub use state::{Bytes, State};
 
+use crate::host::HelperId;
+use crate::op::Op;
 use crate::program::Program;
 
 /// What is known of a function of a program.
@@ -54,6 +56,22 @@ impl Function {
         }
         state.may.without(Bytes::ALL)
     }
+}
+
+/// What the first five registers hold at each call of a helper that can be reached: the call's slot, R1 to R5.
+#[must_use]
+pub fn arguments(program: &Program, helper: HelperId) -> Vec<(u32, [Kind; 5])> {
+    let mut calls = Vec::new();
+    for block in analyse(program).iter().flat_map(|function| &function.blocks) {
+        let mut state = block.state.clone();
+        for (pc, op) in (block.start..block.end).zip(&program.ops()[block.start as usize..]) {
+            if matches!(op, Op::Helper { id } if *id == helper) {
+                calls.push((pc, state.arguments()));
+            }
+            state.step(op);
+        }
+    }
+    calls
 }
 
 /// Looks at all functions of a program, in order.

@@ -128,6 +128,12 @@ impl State {
         self.regs[reg.index()]
     }
 
+    /// What a call's arguments hold.
+    #[must_use]
+    pub fn arguments(&self) -> [Kind; 5] {
+        [1, 2, 3, 4, 5].map(|number| self.regs[number])
+    }
+
     fn set(&mut self, reg: Reg, kind: Kind) {
         // R10 is never written.
         self.regs[reg.index()] = kind;

@@ -49,8 +49,11 @@ pub const XDP_STORE_BYTES: HelperId = HelperId(190);
 pub const MAP_LOOKUP_PERCPU_ELEM: HelperId = HelperId(195);
 pub const KTIME_GET_TAI_NS: HelperId = HelperId(208);
 
+/// Of patches that were never merged (MCAST-39): Linux never gave it a number, and has none like this.
+pub const REDIRECT_MAP_MULTI: HelperId = HelperId(2_002_000_001);
+
 /// All of them.
-pub const ALL: [HelperId; 45] = [
+pub const ALL: [HelperId; 46] = [
     MAP_LOOKUP_ELEM,
     MAP_UPDATE_ELEM,
     MAP_DELETE_ELEM,
@@ -96,4 +99,5 @@ pub const ALL: [HelperId; 45] = [
     XDP_STORE_BYTES,
     MAP_LOOKUP_PERCPU_ELEM,
     KTIME_GET_TAI_NS,
+    REDIRECT_MAP_MULTI,
 ];

@@ -11,6 +11,13 @@ use crate::memory::{MapIdx, Memory, handle_address, slab_address};
 const OUTSIDE: HelperFault =
     HelperFault::Misuse("this map holds redirect targets, which programs cannot change here");
 
+const NO_GROUPS: HelperFault = HelperFault::Misuse(
+    "a kernel takes no map of maps here (MCAST-K01): look the inner map up, or choose the rules of the RFC in a scenario",
+);
+const NO_MULTI: HelperFault = HelperFault::Misuse(
+    "no kernel has this function: choose the rules `two-maps` in a scenario (MCAST-39), and pass maps of devices",
+);
+
 impl<W: World> Helpers<'_, W> {
     pub(super) fn own(&mut self, arg: u64) -> Result<(MapIdx, &mut Map), HelperFault> {
         let at = map_argument(arg, 1)?;
@@ -46,6 +53,9 @@ impl<W: World> Helpers<'_, W> {
         let targets = match self.maps.get(at) {
             Some(Entry::Targets(targets)) => targets,
             Some(Entry::Outside(..)) => return Ok(self.world.redirect_map(at, key, flags)),
+            Some(Entry::Own(own)) if matches!(own.kind(), Kind::ArrayOfMaps | Kind::HashOfMaps) => {
+                return self.world.redirect_groups(at, key, flags).ok_or(NO_GROUPS);
+            }
             _ => return Err(HelperFault::Argument { number: 1, expected: "a redirect map" }),
         };
         // Of the key, 32 bits are looked at; the target keeps all.
@@ -59,6 +69,18 @@ impl<W: World> Helpers<'_, W> {
             // Unknown flags leave what was redirected before.
             _ => 0,
         })
+    }
+
+    /// `bpf_redirect_map_multi()`: a null exclude map is none.
+    pub(super) fn redirect_map_multi(
+        &mut self,
+        map: u64,
+        ex_map: u64,
+        flags: u64,
+    ) -> Result<u64, HelperFault> {
+        let map = map_argument(map, 1)?;
+        let ex_map = if ex_map == 0 { None } else { Some(map_argument(ex_map, 2)?) };
+        self.world.redirect_map_multi(map, ex_map, flags).ok_or(NO_MULTI)
     }
 
     /// Looks up the value of one CPU: its address, or null; of a map of maps, the inner map.

@@ -13,7 +13,7 @@
 //! | routing | fib_lookup, check_mtu |
 //! | text | trace_printk, trace_vprintk, snprintf, strtol, strtoul, strncmp |
 //! | bytes | csum_diff, probe_read_kernel and its form for strings |
-//! | world | redirect, redirect_map, ktime_get_ns and its kin, jiffies64, get_prandom_u32, get_smp_processor_id, get_numa_node_id |
+//! | world | redirect, redirect_map, redirect_map_multi (of no kernel), ktime_get_ns and its kin, jiffies64, get_prandom_u32, get_smp_processor_id, get_numa_node_id |
 //! | events | perf_event_output |
 //!
 //! Of redirect maps a program learns whether an entry is there; the entry itself cannot be read (of XSKMAP nobody can, of
@@ -61,6 +61,20 @@ pub trait World {
 
     /// `bpf_redirect_map()`: the verdict.
     fn redirect_map(&mut self, map: MapIdx, key: u64, flags: u64) -> u64;
+
+    /// `bpf_redirect_map()` on a map of maps of devices: the verdict, where the rules take groups (MCAST-01). By default
+    /// they do not, as in a kernel.
+    fn redirect_groups(&mut self, map: MapIdx, index: u64, flags: u64) -> Option<u64> {
+        _ = (map, index, flags);
+        None
+    }
+
+    /// `bpf_redirect_map_multi()`: the verdict, where the rules have it (MCAST-39). By default they do not, as in a
+    /// kernel. Maps are device maps of the surroundings, or not theirs.
+    fn redirect_map_multi(&mut self, map: MapIdx, ex_map: Option<MapIdx>, flags: u64) -> Option<u64> {
+        _ = (map, ex_map, flags);
+        None
+    }
 
     /// Is there an entry in a redirect map? By default there is none.
     fn has_target(&mut self, map: MapIdx, key: u32) -> bool {
@@ -238,6 +252,7 @@ impl<W: World> Host for Helpers<'_, W> {
             id::FOR_EACH_MAP_ELEM => return self.for_each(call, memory),
             id::REDIRECT => self.world.redirect(IfIndex(a as u32), b),
             id::REDIRECT_MAP => self.redirect_map(a, b, c)?,
+            id::REDIRECT_MAP_MULTI => self.redirect_map_multi(a, b, c)?,
             id::PERF_EVENT_OUTPUT => self.perf_event(memory, call.args)?,
             id::CSUM_DIFF => csum::diff(memory, call.args, self.csum_form())?,
             id::FIB_LOOKUP => self.fib_lookup(memory, call.args)?,

@@ -3,6 +3,8 @@
 //! Numbers are those of `enum bpf_func_id`. The list is complete: since 6.3 the kernel adds functions of another
 //! kind (kfuncs), which have names but no numbers.
 
+use super::id::REDIRECT_MAP_MULTI;
+
 /// Names by number, without `bpf_`.
 const NAMES: [&str; 212] = [
     "unspec",
@@ -219,9 +221,13 @@ const NAMES: [&str; 212] = [
     "cgrp_storage_delete",
 ];
 
-/// A helper's name, without `bpf_`; none if Linux has no helper of this number.
+/// A helper's name, without `bpf_`; none if neither Linux nor one of the patches that are modelled has a helper of
+/// this number.
 #[must_use]
 pub fn name(number: u32) -> Option<&'static str> {
+    if number == REDIRECT_MAP_MULTI.0 {
+        return Some("redirect_map_multi");
+    }
     NAMES.get(number as usize).copied().filter(|_| number != 0)
 }
 

@@ -140,7 +140,7 @@ fn load(name: &str, bytes: &[u8], options: LoadOptions<'_>) -> Result<Object> {
     let btf = types(&elf)?;
     let mut copy = bytes.to_vec();
     let ignored = hide::hide(&elf, &btf, &mut copy)?;
-    undefined::replace_weak_calls(&elf, &mut copy);
+    undefined::replace_calls(&elf, &mut copy);
     let parsed = link::parse(&copy);
     // What is missing explains why the rest could not be read.
     undefined::check(&elf, &btf, parsed.as_ref().ok())?;

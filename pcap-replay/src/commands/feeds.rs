@@ -22,7 +22,12 @@ impl Taking {
     /// All frames, once.
     pub fn all(world: &World) -> Self {
         let read = ReadOptions { truncated: world.truncated, ..ReadOptions::default() };
-        Self { read, limit: None, passes: 1, interfaces: None }
+        Self { read, limit: None, passes: 1, interfaces: world.interfaces.clone() }
+    }
+
+    /// The same, read in another way.
+    pub fn reading(world: &World, read: ReadOptions) -> Self {
+        Self { read, ..Self::all(world) }
     }
 
     /// What the flags say.
@@ -43,6 +48,7 @@ impl Taking {
                 "write it to a file first",
             ));
         }
+        let interfaces = interfaces.or_else(|| world.interfaces.clone());
         Ok(Self { limit: args.limit, passes, interfaces, ..Self::all(world) })
     }
 
@@ -87,6 +93,8 @@ impl Taking {
         }
         let reader = capture.open(&options)?;
         Ok(match &self.interfaces {
+            // Made-up frames come from nowhere.
+            Some(_) if matches!(capture, Capture::BuiltIn) => Box::new(reader),
             None => Box::new(reader),
             Some(ports) => Box::new(Mapped::new(reader, ports.clone())),
         })

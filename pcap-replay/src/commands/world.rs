@@ -12,6 +12,7 @@ use crate::builtin;
 use crate::capture::{CaptureError, CaptureReader, ENDINGS, ReadOptions, Truncated, captures_in};
 use crate::cli::{KeysArg, TimingArg, TruncatedArg, WorldArgs};
 use crate::exit::Failure;
+use crate::feed::InterfacePorts;
 use crate::object;
 use crate::output::columns::counted;
 use crate::scenario::{self, CommonCase, Parsed, ReplaySection, Source};
@@ -23,6 +24,8 @@ pub(super) struct World {
     pub timing: Timing,
     pub truncated: Truncated,
     pub captures: Vec<Capture>,
+    /// The ports that interfaces of pcapng files are named after, if the scenario says so.
+    pub interfaces: Option<InterfacePorts>,
     /// What is simulated, as part of a line.
     pub title: String,
     /// What the scenario is warned about, rendered; empty for none.
@@ -165,6 +168,8 @@ pub(super) fn load_seeded(args: &WorldArgs, seed: Option<u64>) -> Result<World, 
         None => ingress::one(&plan, args.ingress.first().or(loaded.replay.ingress.as_ref()))?,
     };
     let timing = timing(args, &loaded.replay);
+    let by_interface = loaded.replay.interfaces && args.ingress.is_empty();
+    let interfaces = if by_interface { ingress::interfaces(&plan, &["auto".to_owned()])? } else { None };
     let from: Vec<DevId> = if lanes.is_empty() { vec![ingress] } else { ingress::ports(&lanes) };
     let captures = match captures {
         _ if !lanes.is_empty() => vec![Capture::Together(lanes)],
@@ -176,7 +181,8 @@ pub(super) fn load_seeded(args: &WorldArgs, seed: Option<u64>) -> Result<World, 
         timing,
         truncated: truncated(args, &loaded.replay),
         captures,
-        title: title(&loaded, &plan, &from, timing),
+        interfaces,
+        title: title(&loaded, &plan, (&from, by_interface), timing),
         warnings: loaded.warnings(),
         change_lines: loaded.change_lines(),
         objects: loaded.objects,
@@ -380,12 +386,18 @@ fn truncated(args: &WorldArgs, replay: &ReplaySection) -> Truncated {
     }
 }
 
-fn title(loaded: &Loaded, plan: &Plan, from: &[DevId], timing: Timing) -> String {
+fn title(loaded: &Loaded, plan: &Plan, (from, by_interface): (&[DevId], bool), timing: Timing) -> String {
     let timing = match timing {
         Timing::Capture => "at the capture's times",
         Timing::Asap => "back to back",
     };
     let kernel: KernelVersion = loaded.scenario.profile.kernel;
     let ports: Vec<&str> = from.iter().map(|&port| plan.device(port).name.as_str()).collect();
-    format!("{}: frames arrive on {} {timing}, kernel {kernel}", loaded.name, ports.join(", "))
+    let profile = loaded.scenario.profile;
+    let rules = if profile.rules.is_mainline() { String::new() } else { format!(" with {}", profile.rules) };
+    let from = match by_interface {
+        true => "the ports of their interfaces".to_owned(),
+        false => ports.join(", "),
+    };
+    format!("{}: frames arrive on {from} {timing}, kernel {kernel}{rules}", loaded.name)
 }

@@ -1,6 +1,7 @@
 //! A story for scripts: visits and copies in two flat lists that refer to each other by place.
 
 use serde::Serialize;
+use xdpsim_core::redirect::multicast::Bug;
 use xdpsim_core::story::HelperCall;
 
 use super::names::Names;
@@ -45,6 +46,12 @@ struct VisitJson<'a> {
     stale: bool,
     /// The ifindex that a failed lookup had armed (HLP-12).
     miss: Option<u32>,
+    /// The groups of a multicast by index, as they were when it was acted on (MCAST-05).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    groups: Option<GroupsJson<'a>>,
+    /// What posted patches would have done to memory here.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    bugs: Vec<BugJson>,
     skipped: Vec<SkippedJson<'a>>,
     /// Ports whose full queue was flushed to make room (ENQ-03).
     partial_flushes: Vec<&'a str>,
@@ -54,6 +61,22 @@ struct VisitJson<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     drop_reason: Option<&'static str>,
     end: Option<EndJson<'a>>,
+}
+
+#[derive(Serialize)]
+struct GroupsJson<'a> {
+    map: &'a str,
+    forward_key: u32,
+    exclude_key: u32,
+    forward: Option<&'a str>,
+    exclude: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct BugJson {
+    event: &'static str,
+    rule: &'static str,
+    what: &'static str,
 }
 
 #[derive(Serialize)]
@@ -153,6 +176,14 @@ fn visit<'a>(names: Names<'a>, visit: &Visit) -> VisitJson<'a> {
         verdict: visit.verdict.map(|act| act.to_string()),
         stale: visit.stale,
         miss: visit.miss.map(|ifindex| ifindex.0),
+        groups: visit.groups.map(|groups| GroupsJson {
+            map: names.map(groups.map),
+            forward_key: groups.index.forward().0,
+            exclude_key: groups.index.exclude().0,
+            forward: groups.forward.map(|group| names.map(group)),
+            exclude: groups.exclude.map(|group| names.map(group)),
+        }),
+        bugs: visit.bugs.iter().map(bug).collect(),
         skipped: Vec::new(),
         partial_flushes: Vec::new(),
         copies: Vec::new(),
@@ -170,6 +201,10 @@ fn visit<'a>(names: Names<'a>, visit: &Visit) -> VisitJson<'a> {
         }
     }
     json
+}
+
+fn bug(bug: &Bug) -> BugJson {
+    BugJson { event: bug.event_name(), rule: bug.rule().name(), what: bug.what() }
 }
 
 fn call(names: Names<'_>, helper: &HelperCall) -> CallJson {

@@ -14,7 +14,7 @@ pub use json::document;
 pub(crate) use lines::Lines;
 pub use names::Names;
 pub use text::render;
-pub use tree::{Copy, CopyKind, End, EntryRun, Happened, Story, Visit, Xmit};
+pub use tree::{Copy, CopyKind, End, EntryRun, Groups, Happened, Story, Visit, Xmit};
 
 /// Which frame a story is about.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! A story in words: one line a step, copies as branches.
 
-use xdpsim_core::rule;
+use xdpsim_core::rule::{self, RuleId};
 use xdpsim_core::story::HelperCall;
 use xdpsim_core::{RedirectFlags, XdpAction};
 
@@ -80,6 +80,12 @@ impl Told<'_> {
         if let Some(ifindex) = visit.miss {
             self.say(&inner, words::miss(ifindex));
         }
+        if let Some(groups) = visit.groups {
+            self.say(&inner, words::groups(self.names, groups));
+        }
+        for &bug in &visit.bugs {
+            self.say(&inner, words::bug(bug));
+        }
         self.happened(&inner, visit, last);
         if let Some(reason) = visit.freed {
             self.say(&inner, words::freed(reason));
@@ -98,7 +104,7 @@ impl Told<'_> {
     }
 
     fn happened(&mut self, indent: &str, visit: &Visit, last: bool) {
-        let broadcast = is_broadcast(visit);
+        let broadcast = broadcast(visit);
         if let [Happened::Queued(copy)] = visit.happened.as_slice() {
             let copy = &self.story.copies[*copy];
             let next = copy.next.filter(|_| last);
@@ -128,7 +134,7 @@ impl Told<'_> {
         }
     }
 
-    fn copy(&mut self, first: &str, rest: &str, copy: &Copy, broadcast: bool, next: Option<usize>) {
+    fn copy(&mut self, first: &str, rest: &str, copy: &Copy, broadcast: Option<RuleId>, next: Option<usize>) {
         self.say(first, words::queued(self.names, copy, broadcast));
         if let Some(said) = words::other_program(self.names, copy) {
             self.say(rest, said);
@@ -179,12 +185,18 @@ impl Told<'_> {
 
 /// Did a broadcast make these? Its last helper call says so; where an earlier frame's call counts, the
 /// number of targets does.
-fn is_broadcast(visit: &Visit) -> bool {
-    let asked = matches!(
-        visit.calls.last(),
-        Some(HelperCall::RedirectMap { flags, refused: false, .. })
-            if flags & RedirectFlags::BROADCAST.bits() != 0
-    );
+fn broadcast(visit: &Visit) -> Option<RuleId> {
     let targets = visit.happened.iter().filter(|happened| !matches!(happened, Happened::PartialFlush(_)));
-    visit.verdict == Some(XdpAction::REDIRECT) && (asked || targets.count() > 1)
+    let rule = match visit.calls.last() {
+        _ if visit.groups.is_some() => rule::MCAST_17,
+        Some(HelperCall::RedirectMulti { refused: false, .. }) => rule::MCAST_45,
+        Some(HelperCall::RedirectMap { flags, refused: false, .. })
+            if flags & RedirectFlags::BROADCAST.bits() != 0 =>
+        {
+            rule::BRD_01
+        }
+        _ if targets.count() > 1 => rule::BRD_01,
+        _ => return None,
+    };
+    (visit.verdict == Some(XdpAction::REDIRECT)).then_some(rule)
 }

@@ -5,10 +5,12 @@
 
 use std::collections::VecDeque;
 
+use xdpsim_core::redirect::multicast::Bug;
 use xdpsim_core::story::{DropReason, HelperCall, Step};
 use xdpsim_core::{
     CpuId, DevId, Errno, Fate, IfIndex, Nanos, PipelineStep, ProgId, QueueId, Skip, Stamp, XdpAction,
 };
+use xdpsim_devmap::{GroupIndex, MapId};
 
 /// All that happened to one captured frame.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -50,12 +52,29 @@ pub struct Visit {
     pub stale: bool,
     /// The ifindex that a failed lookup had armed.
     pub miss: Option<IfIndex>,
+    /// The groups that a multicast found when it was acted on.
+    pub groups: Option<Groups>,
+    /// What the posted patches would have done to memory.
+    pub bugs: Vec<Bug>,
     /// What followed, in order.
     pub happened: Vec<Happened>,
     /// The drop reason, if it was freed here in generic mode (GEN-09).
     pub freed: Option<DropReason>,
     /// How it ended, if it ended here.
     pub end: Option<End>,
+}
+
+/// The groups of a multicast by index (MCAST-05).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Groups {
+    /// The containing map.
+    pub map: MapId,
+    /// Both keys.
+    pub index: GroupIndex,
+    /// The forward group.
+    pub forward: Option<MapId>,
+    /// The exclude group.
+    pub exclude: Option<MapId>,
 }
 
 /// Something that followed a verdict.
@@ -209,6 +228,8 @@ impl Builder {
                     calls: Vec::new(),
                     verdict: None,
                     stale: false,
+                    groups: None,
+                    bugs: Vec::new(),
                     miss: None,
                     happened: Vec::new(),
                     freed: None,
@@ -224,8 +245,10 @@ impl Builder {
                 self.here(|visit| visit.happened.push(Happened::Skipped(dev, skip)))
             }
             Step::PartialFlush { dev } => self.here(|visit| visit.happened.push(Happened::PartialFlush(dev))),
-            // The helper call says which groups; what the posted code would have done happened to no frame.
-            Step::Groups { .. } | Step::Bug { .. } => {}
+            Step::Groups { map, index, forward, exclude } => {
+                self.here(|visit| visit.groups = Some(Groups { map, index, forward, exclude }));
+            }
+            Step::Bug { bug } => self.here(|visit| visit.bugs.push(bug)),
             Step::Enqueued { dev, position, clone, prog, own_prog } => {
                 let kind = if clone { CopyKind::Clone } else { CopyKind::Original };
                 self.queue(Copy { position: Some(position), prog, own_prog, ..copy(dev, kind) });

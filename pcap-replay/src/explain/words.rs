@@ -1,12 +1,13 @@
 //! What a step is called, and which rule decided it.
 
+use xdpsim_core::redirect::multicast::Bug;
 use xdpsim_core::rule::{self, RuleId};
 use xdpsim_core::story::{DropReason, HelperCall};
 use xdpsim_core::{DevId, Fate, IfIndex, ProgId, RedirectFlags, XdpAction};
 use xdpsim_devmap::Entry;
 
 use super::names::Names;
-use super::tree::{Copy, CopyKind, End, Visit, Xmit};
+use super::tree::{Copy, CopyKind, End, Groups, Visit, Xmit};
 use crate::output::advice;
 
 /// A line and the rules behind it.
@@ -152,12 +153,33 @@ pub(super) fn freed(reason: DropReason) -> Said {
     (format!("the skb is freed, drop reason {}", reason.name()), vec![rule::GEN_09])
 }
 
+/// The groups that were found when the verdict was acted on.
+pub(super) fn groups(names: Names<'_>, groups: Groups) -> Said {
+    let Groups { index, forward, exclude, .. } = groups;
+    let (to, but) = (index.forward().0, index.exclude().0);
+    let to = match forward {
+        Some(group) => format!("to all of `{}` (key {to:#x})", names.map(group)),
+        None => format!("there is no forward group any more (key {to:#x})"),
+    };
+    let but = match exclude {
+        Some(group) => format!("but not to `{}` (key {but:#x})", names.map(group)),
+        None => format!("there is no exclude group (key {but:#x})"),
+    };
+    let missing = if exclude.is_none() { vec![rule::MCAST_09] } else { vec![] };
+    (format!("{to}, {but}"), [vec![rule::MCAST_05], missing].concat())
+}
+
+/// What the posted patches would have done here.
+pub(super) fn bug(bug: Bug) -> Said {
+    (format!("{}, as posted: {}", bug.event_name(), bug.what()), vec![bug.rule()])
+}
+
 /// Entry into a bulk queue; in generic mode there is none.
-pub(super) fn queued(names: Names<'_>, copy: &Copy, broadcast: bool) -> Said {
+pub(super) fn queued(names: Names<'_>, copy: &Copy, broadcast: Option<RuleId>) -> Said {
     let port = names.port(copy.dev);
     let what = match copy.kind {
         CopyKind::Clone => "a clone",
-        CopyKind::Original if broadcast => "the frame itself",
+        CopyKind::Original if broadcast.is_some() => "the frame itself",
         CopyKind::Original => "the frame",
         CopyKind::Tx if copy.skb => {
             return (format!("the frame goes back to {port} at once"), vec![rule::GEN_01]);
@@ -168,14 +190,16 @@ pub(super) fn queued(names: Names<'_>, copy: &Copy, broadcast: bool) -> Said {
     };
     if copy.skb {
         let text = format!("{what} goes to {port} at once");
-        return (
-            text,
-            if broadcast { vec![rule::GEN_01, rule::GEN_07] } else { vec![rule::GEN_01, rule::GEN_03] },
-        );
+        let other = match broadcast {
+            None => rule::GEN_03,
+            Some(rule::BRD_01) => rule::GEN_07,
+            Some(rule) => rule,
+        };
+        return (text, vec![rule::GEN_01, other]);
     }
     let place = copy.position.map_or(0, |position| u16::from(position) + 1);
     let text = format!("{what} goes into the bulk queue of {port}, place {place} of 16");
-    (text, if broadcast { vec![rule::BRD_01, rule::ENQ_01] } else { vec![rule::RED_04, rule::ENQ_01] })
+    (text, vec![broadcast.unwrap_or(rule::RED_04), rule::ENQ_01])
 }
 
 /// Whose program will run, where that is not the entry's own.
@@ -250,6 +274,7 @@ pub(super) fn end(names: Names<'_>, end: &End) -> String {
     match (end.fate, port) {
         (Fate::Delivered, Some(port)) => format!("delivered: left by {port}"),
         (Fate::Passed, _) => "passed to the stack".to_owned(),
+        (Fate::OrigFreed, _) => "its copies were sent, the frame itself is freed".to_owned(),
         _ => {
             let step = end.fate.step().name();
             let to = port.map_or_else(String::new, |port| format!(" to {port}"));
@@ -261,7 +286,7 @@ pub(super) fn end(names: Names<'_>, end: &End) -> String {
 
 /// Why, and what to do.
 pub(super) fn advice(end: &End) -> Option<(String, String)> {
-    if end.fate.is_arrival() {
+    if end.fate.is_arrival() || end.fate == Fate::OrigFreed {
         return None;
     }
     let advice::Advice { why, hint } = advice::of_fate(end.fate);

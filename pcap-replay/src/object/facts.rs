@@ -68,7 +68,7 @@ fn known(machine: &Machine, at: ProgIdx, program: &load::Program) -> Known {
         _ => None,
     });
     Known {
-        redirects: calls(id::REDIRECT) || calls(id::REDIRECT_MAP),
+        redirects: [id::REDIRECT, id::REDIRECT_MAP, id::REDIRECT_MAP_MULTI].into_iter().any(calls),
         tail_calls: calls(id::TAIL_CALL),
         on_entries: program.attach == Attach::Devmap,
         state: maps.filter(|&map| is_state(machine, map)).collect(),

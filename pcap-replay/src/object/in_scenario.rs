@@ -14,7 +14,7 @@ use super::facts::Facts;
 use super::load::{ObjectError, Options, Source};
 use super::machine::{Maps, Programs};
 use super::stage::{Stage, Template};
-use super::{choose, machine};
+use super::{calls, choose, groups, machine};
 use crate::scenario::{Element, Expected, MapSpans, ObjectUse, Parsed, Problem, Problems, Span};
 
 /// Loads the objects of a scenario. Their files are looked for in `folder`; their DEVMAPs join the scenario's maps,
@@ -165,8 +165,21 @@ impl Work {
         };
         let maps = Maps::of(&machine);
         let ids = self.join_maps(parsed, &maps, &groups, &uses[0].object.span);
-        let targets = maps.targets(&ids);
+        let mut targets = maps.targets(&ids);
         self.fill(&mut machine, &parsed.contents);
+        let rules = parsed.scenario.profile.rules;
+        for calls::Refused { what, help } in calls::refused(&machine, rules) {
+            self.problems.push(Problem::error(what, uses[0].object.span.clone(), "this object").help(help));
+        }
+        for (at, spec) in groups::specs(&mut machine, &maps, rules) {
+            if let Some(place) = parsed.scenario.maps.iter().position(|map| map.name == spec.name) {
+                let span = parsed.spans.maps[place].name.clone();
+                let label = format!("fill it in `[contents.{}]` instead", spec.name);
+                self.problem(format!("map `{}` is a map of maps of an object", spec.name), &span, label);
+                continue;
+            }
+            targets[at.0 as usize] = Some(join(parsed, spec, &uses[0].object.span));
+        }
         self.check_expected(&machine, parsed);
         let names: Vec<String> = maps.specs().map(|spec| spec.name).collect();
         for spec in &mut parsed.scenario.programs {
@@ -277,6 +290,13 @@ impl Work {
             }
         }
     }
+}
+
+/// One more map of the scenario: its id.
+fn join(parsed: &mut Parsed, spec: MapSpec, at: &Span) -> MapId {
+    parsed.spans.maps.push(MapSpans { name: at.clone(), entries: vec![at.clone(); spec.entries.len()] });
+    parsed.scenario.maps.push(spec);
+    MapId(parsed.scenario.maps.len() as u32)
 }
 
 fn attach(program: &Program) -> AttachType {

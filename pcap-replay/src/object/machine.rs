@@ -30,6 +30,11 @@ impl Maps {
         self.behind.iter().flatten().cloned()
     }
 
+    /// A DEVMAP's name in the scenario.
+    pub fn name(&self, map: MapIdx) -> Option<&str> {
+        self.behind.get(map.0 as usize)?.as_ref().map(|spec| spec.name.as_str())
+    }
+
     /// What the machine's programs redirect to, where [`Maps::specs`] have these ids.
     pub fn targets(&self, ids: &[MapId]) -> Vec<Option<MapId>> {
         let mut ids = ids.iter().copied();

@@ -21,11 +21,13 @@
 //!
 //! [`Machine`]: xdpsim_vm::Machine
 
+mod calls;
 mod choose;
 mod code;
 mod contents;
 mod facts;
 mod faults;
+mod groups;
 mod in_scenario;
 mod load;
 mod machine;

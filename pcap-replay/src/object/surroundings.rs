@@ -3,6 +3,7 @@
 //! What redirects do is the core's business (HLP-01 to HLP-17); here a map's place in the machine becomes the
 //! model's map.
 
+use xdpsim_core::rules::Rules;
 use xdpsim_core::{CpuId, Ctx, Errno, FrameNo, IfIndex, KernelVersion, MapId, MapKey};
 use xdpsim_vm::MapIdx;
 use xdpsim_vm::fib::Fib;
@@ -14,7 +15,7 @@ use super::told::{Tellings, Told};
 /// A program's surroundings for one run.
 pub(super) struct Surroundings<'a, 'c> {
     pub ctx: &'a mut Ctx<'c>,
-    /// By map: the DEVMAP of the model, if it is one.
+    /// By map: the map of the model, if it is a DEVMAP or holds them.
     pub targets: &'a [Option<MapId>],
     pub kernel: KernelVersion,
     pub fib: &'a Fib,
@@ -55,6 +56,23 @@ impl World for Surroundings<'_, '_> {
     fn redirect_map(&mut self, map: MapIdx, key: u64, flags: u64) -> u64 {
         // Asked of DEVMAPs only.
         self.devmap(map).map_or(0, |map| self.ctx.redirect_map(map, key, flags).0.into())
+    }
+
+    fn redirect_groups(&mut self, map: MapIdx, index: u64, flags: u64) -> Option<u64> {
+        let map = self.devmap(map)?;
+        Some(self.ctx.redirect_map(map, index, flags).0.into())
+    }
+
+    fn redirect_map_multi(&mut self, map: MapIdx, ex_map: Option<MapIdx>, flags: u64) -> Option<u64> {
+        if !matches!(self.ctx.rules(), Rules::TwoMaps { .. }) {
+            return None;
+        }
+        let map = self.devmap(map)?;
+        let ex_map = match ex_map {
+            Some(ex_map) => Some(self.devmap(ex_map)?),
+            None => None,
+        };
+        Some(self.ctx.redirect_map_multi(map, ex_map, flags).0.into())
     }
 
     fn has_target(&mut self, map: MapIdx, key: u32) -> bool {

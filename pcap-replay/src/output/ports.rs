@@ -93,6 +93,7 @@ pub fn rows(plan: &Plan, totals: &Totals) -> Vec<PortRow> {
             }
             Class::Passed => port.passed += end.frames,
             Class::Dropped => port.dropped += end.frames,
+            Class::Copied => {}
             Class::Lost => port.lost += end.frames,
         }
     }

@@ -171,7 +171,13 @@ fn left_out(totals: &Totals) -> String {
 
 fn sum(totals: &Totals) -> String {
     let mut parts = vec![format!("{} delivered", grouped(totals.count(Class::Delivered)))];
-    for (class, word) in [(Class::Passed, "passed"), (Class::Dropped, "dropped"), (Class::Lost, "lost")] {
+    let others = [
+        (Class::Passed, "passed"),
+        (Class::Dropped, "dropped"),
+        (Class::Copied, "freed after their copies"),
+        (Class::Lost, "lost"),
+    ];
+    for (class, word) in others {
         let frames = totals.count(class);
         if frames > 0 {
             parts.push(format!("{} {word}", grouped(frames)));

@@ -139,6 +139,8 @@ pub enum Class {
     Passed,
     /// A program asked for it.
     Dropped,
+    /// Its copies left instead: multicast of RFC v1 never sends the frame itself.
+    Copied,
     /// Everything else.
     Lost,
 }
@@ -151,6 +153,7 @@ impl Class {
             Fate::Delivered => Self::Delivered,
             Fate::Passed => Self::Passed,
             Fate::Dropped | Fate::EntryDropped => Self::Dropped,
+            Fate::OrigFreed => Self::Copied,
             _ => Self::Lost,
         }
     }

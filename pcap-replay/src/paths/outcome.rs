@@ -81,6 +81,7 @@ impl Ended {
             Class::Delivered => "delivered",
             Class::Passed => "passed to the stack",
             Class::Dropped => "dropped",
+            Class::Copied => "copied",
             Class::Lost => "lost",
         };
         Self {

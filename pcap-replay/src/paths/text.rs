@@ -205,7 +205,11 @@ impl Told<'_> {
             Class::Delivered => "delivered".to_owned(),
             Class::Passed => "passed to the stack".to_owned(),
             class => {
-                let word = if class == Class::Dropped { "dropped" } else { "lost" };
+                let word = match class {
+                    Class::Dropped => "dropped",
+                    Class::Copied => "copied",
+                    _ => "lost",
+                };
                 let errno = end.errno.map_or_else(String::new, |errno| format!("{errno}, "));
                 format!("{word} at {}: {errno}{why}", end.fate.step().name())
             }

@@ -71,16 +71,43 @@ impl Do {
 }
 
 pub(super) fn read<'a>(cx: &mut Cx<'a>, mut fields: Fields<'a>) -> Option<Change> {
-    let at = read_moment(&mut cx.sink, &mut fields);
+    let inside = read_moment_inside(&mut cx.sink, &mut fields);
+    let at = inside.or_else(|| read_moment(&mut cx.sink, &mut fields));
     fields.need(&mut cx.sink, "do", "write what changes: `do = \"port_down\"`");
     // Without it nobody can tell which other keys belong here.
     let what = fields.word(&mut cx.sink, "do", &DOS)?;
     let action = read_action(cx, &mut fields, what);
+    if inside.is_some() && !matches!(what, Do::UpdateEntry | Do::DeleteEntry) {
+        let message = format!("{} is made while a frame is redirected", fields.what);
+        let label = "only maps can change then: `update_entry`, `delete_entry`";
+        cx.sink.error(|| Problem::error(message, fields.span.clone(), label));
+    }
     let foreign: Vec<&str> = DO_KEYS.into_iter().filter(|key| !what.keys().contains(key)).collect();
     let why = format!("this change has {}", super::suggest::list(what.keys()));
     fields.refuse(&mut cx.sink, &foreign, &why);
     fields.finish(&mut cx.sink);
     Some(Change { at: at?, action: action? })
+}
+
+/// What another CPU can do while a frame is redirected: before it is enqueued, or while its multicast walks over the
+/// forward group (MCAST-05, MCAST-34).
+fn read_moment_inside(sink: &mut Sink, fields: &mut Fields<'_>) -> Option<At> {
+    let enqueue = fields.number(sink, "before_enqueue", 0..=u64::MAX);
+    let walk = fields.number(sink, "in_walk", 0..=u64::MAX);
+    let entries = fields.number_u32(sink, "entries", 0..=u32::MAX);
+    let given = ["frame", "time", "before_enqueue", "in_walk"].into_iter().filter(|key| fields.has(key));
+    if given.count() > 1 && (enqueue.is_some() || walk.is_some()) {
+        let message = format!("{} has two moments", fields.what);
+        let label = "expected one of `frame`, `time`, `before_enqueue`, `in_walk`";
+        sink.error(|| Problem::error(message, fields.span.clone(), label));
+    }
+    if let Some(entries) = entries.as_ref().filter(|_| walk.is_none()) {
+        let message = format!("`entries` does not belong to {}", fields.what);
+        sink.error(|| Problem::error(message, entries.span.clone(), "it belongs to `in_walk`"));
+    }
+    let entries = entries.map_or(0, |entries| entries.value);
+    let walk = walk.map(|frame| At::InWalk { frame: FrameNo(frame.value), entries });
+    walk.or(enqueue.map(|frame| At::BeforeEnqueue(FrameNo(frame.value))))
 }
 
 pub(super) fn read_moment(sink: &mut Sink, fields: &mut Fields<'_>) -> Option<At> {

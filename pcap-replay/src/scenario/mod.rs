@@ -24,6 +24,7 @@ mod faults;
 mod fields;
 mod flags;
 mod flap;
+mod groups;
 mod limits;
 mod maps;
 mod names;

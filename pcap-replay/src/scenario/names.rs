@@ -8,6 +8,7 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
+use xdpsim_core::rules::Rules;
 use xdpsim_devmap::{AttachType, IfIndex, MapKind};
 
 use super::diag::{Problem, Sink};
@@ -178,13 +179,14 @@ impl<'a> Names<'a> {
         let fits = match wanted {
             MapWanted::Any => true,
             MapWanted::Devices => !map.kind.is_map_of_maps(),
+            MapWanted::Target(rules) => !map.kind.is_map_of_maps() || rules.takes_groups(map.kind),
             MapWanted::Maps => map.kind.is_map_of_maps(),
         };
         if !fits {
             sink.error(|| {
                 let message = format!("map `{}` is of type {}", clip(name.value), map.kind);
                 let problem = Problem::error(message, name.span.clone(), wanted.label());
-                problem.see(map.name.span.clone(), "defined here")
+                problem.see(map.name.span.clone(), "defined here").help_if(wanted.help())
             });
         }
         fits.then_some(map)
@@ -234,6 +236,8 @@ pub(super) enum MapWanted {
     Any,
     /// One whose entries are ports.
     Devices,
+    /// One that `bpf_redirect_map()` takes.
+    Target(Rules),
     /// One whose entries are maps.
     Maps,
 }
@@ -242,9 +246,15 @@ impl MapWanted {
     fn label(self) -> &'static str {
         match self {
             Self::Any => "expected a map",
-            Self::Devices => "expected a devmap or devmap_hash",
+            Self::Devices | Self::Target(_) => "expected a devmap or devmap_hash",
             Self::Maps => "expected an array_of_maps or hash_of_maps",
         }
+    }
+
+    fn help(self) -> Option<String> {
+        let help = "a kernel refuses the program with EINVAL (MCAST-K01); the RFC of 2020 took maps of groups: write \
+                    `rules = \"rfc-v1\"` at the top";
+        matches!(self, Self::Target(_)).then(|| help.to_owned())
     }
 }
 

@@ -64,18 +64,25 @@ fn used_maps(kind: &ProgramKind) -> Vec<&str> {
     match kind {
         ProgramKind::RedirectMap { map, .. }
         | ProgramKind::Broadcast { map, .. }
+        | ProgramKind::RedirectGroup { map, .. }
         | ProgramKind::LearningSwitch { map, .. }
         | ProgramKind::FlowHash { map, .. } => vec![map],
+        ProgramKind::RedirectMulti { map, ex_map, .. } => both(map, ex_map),
         ProgramKind::Object { maps, .. } => maps.iter().map(String::as_str).collect(),
         ProgramKind::Script(scripts) => {
-            let used = scripts.iter().flatten().filter_map(|op| match op {
-                Op::RedirectMap { map, .. } => Some(map.as_str()),
-                _ => None,
+            let used = scripts.iter().flatten().flat_map(|op| match op {
+                Op::RedirectMap { map, .. } => vec![map.as_str()],
+                Op::RedirectMulti { map, ex_map, .. } => both(map, ex_map),
+                _ => Vec::new(),
             });
             used.collect()
         }
         ProgramKind::Verdict(_) | ProgramKind::Redirect { .. } | ProgramKind::Rewrite { .. } => Vec::new(),
     }
+}
+
+fn both<'a>(map: &'a str, ex_map: &'a Option<String>) -> Vec<&'a str> {
+    std::iter::once(map).chain(ex_map.as_deref()).collect()
 }
 
 fn conflict(map: &str, [owner, program]: [(&ProgramSpec, &Span); 2]) -> Problem {

@@ -6,6 +6,7 @@
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 use xdpsim_core::profile::{KernelVersion, Profile};
+use xdpsim_core::rules::Rules;
 use xdpsim_core::scenario::Scenario;
 use xdpsim_vm::fib::Fib;
 
@@ -19,7 +20,7 @@ use super::objects::{self, Element, ObjectUse};
 use super::replay::{self, ReplaySection};
 use super::routes::{self, Hardware};
 use super::source::{Source, Span};
-use super::{changes, faults, maps, owner, ports, programs, uppers};
+use super::{changes, faults, groups, maps, owner, ports, programs, uppers};
 
 /// A scenario file that can be run.
 #[derive(Clone, Debug)]
@@ -74,6 +75,9 @@ pub(super) struct Cx<'a> {
     pub(super) names: Names<'a>,
     pub(super) text: &'a str,
     pub(super) cpus: u16,
+    pub(super) rules: Rules,
+    /// What `rules` says is unknown, and has been reported.
+    pub(super) rules_unknown: bool,
     pub(super) objects: Vec<ObjectUse>,
     pub(super) contents: Vec<Element>,
     pub(super) hardware: Vec<Hardware>,
@@ -188,11 +192,14 @@ fn read_top<'a>(cx: &mut Cx<'a>, top: &mut Fields<'a>) -> Scenario {
     let defaults = Scenario::default();
     let sink = &mut cx.sink;
     let kernel = read_kernel(sink, top).unwrap_or(KernelVersion::V6_12);
+    let rules = groups::read_rules(sink, top);
+    cx.rules_unknown = rules.is_none() && top.has("rules");
+    let rules = rules.unwrap_or_default();
     let cpus = top.number(sink, "cpus", 1..=u64::from(limits::CPUS)).map_or(1, |cpus| cpus.value as u16);
     let seed = top.number(sink, "seed", 0..=u64::MAX).map_or(defaults.seed, |seed| seed.value);
     let netns = top.texts(sink, "netns", "a list of names such as [\"blue\"]").unwrap_or_default();
     limits::check_count(sink, "namespaces", netns.len(), limits::NETNS, netns.last().map(|name| &name.span));
-    cx.cpus = cpus;
+    (cx.cpus, cx.rules) = (cpus, rules);
     for name in netns.iter().take(limits::NETNS) {
         names::check_name(sink, name, "namespace");
         if name.value == names::INIT || cx.names.netns.contains(&name.value) {
@@ -202,7 +209,7 @@ fn read_top<'a>(cx: &mut Cx<'a>, top: &mut Fields<'a>) -> Scenario {
         cx.names.netns.push(name.value);
     }
     Scenario {
-        profile: Profile { kernel, ..Profile::default() },
+        profile: Profile { kernel, rules, ..Profile::default() },
         cpus,
         netns: cx.names.netns.iter().map(|name| (*name).to_owned()).collect(),
         hops_max: read_hops(sink, top).unwrap_or(defaults.hops_max),

@@ -13,7 +13,7 @@ use super::fields::{self, Fields, Item, Loc, Words, clip};
 use super::limits;
 use super::names::{MapWanted, ProgramHead, read_name};
 use super::parse::Cx;
-use super::{objects, script, units};
+use super::{groups, objects, script, units};
 
 const ATTACH: Words<AttachType> = Words {
     known: &[("xdp", AttachType::Xdp), ("devmap", AttachType::Devmap)],
@@ -26,6 +26,8 @@ enum Kind {
     Verdict,
     Redirect,
     RedirectMap,
+    RedirectGroup,
+    RedirectMulti,
     Broadcast,
     LearningSwitch,
     FlowHash,
@@ -43,6 +45,8 @@ const KINDS: Words<Kind> = Words {
         ("verdict", Kind::Verdict),
         ("redirect", Kind::Redirect),
         ("redirect_map", Kind::RedirectMap),
+        ("redirect_group", Kind::RedirectGroup),
+        ("redirect_multi", Kind::RedirectMulti),
         ("broadcast", Kind::Broadcast),
         ("learning_switch", Kind::LearningSwitch),
         ("flow_hash", Kind::FlowHash),
@@ -53,13 +57,16 @@ const KINDS: Words<Kind> = Words {
     refused: &[],
 };
 /// Every key that only some kinds have.
-const KIND_KEYS: [&str; 15] = [
+const KIND_KEYS: [&str; 18] = [
     "value",
     "port",
     "ifindex",
     "flags",
     "map",
     "key",
+    "group",
+    "exclude",
+    "exclude_map",
     "exclude_ingress",
     "table_max",
     "targets",
@@ -90,6 +97,8 @@ impl Kind {
             Self::Verdict => &["value"],
             Self::Redirect => &["port", "ifindex", "flags"],
             Self::RedirectMap => &["map", "key", "flags"],
+            Self::RedirectGroup => &["map", "group", "exclude", "flags"],
+            Self::RedirectMulti => &["map", "exclude_map", "flags"],
             Self::Broadcast => &["map", "exclude_ingress"],
             Self::LearningSwitch => &["map", "table_max"],
             Self::FlowHash => &["map", "targets"],
@@ -148,24 +157,27 @@ fn read_kind<'a>(cx: &mut Cx<'a>, fields: &mut Fields<'a>, kind: Kind) -> Option
             Some(ProgramKind::Redirect { ifindex: ifindex?, flags: flags? })
         }
         Kind::RedirectMap => {
-            let (map, key) = (read_map(cx, fields), read_key(&mut cx.sink, fields));
+            let map = read_map(cx, fields, MapWanted::Target(cx.rules));
+            let key = read_key(&mut cx.sink, fields);
             let flags = read_flags(&mut cx.sink, fields);
             Some(ProgramKind::RedirectMap { map: map?, key: key?, flags: flags? })
         }
+        Kind::RedirectGroup => groups::redirect_group(cx, fields),
+        Kind::RedirectMulti => groups::redirect_multi(cx, fields),
         Kind::Broadcast => {
-            let map = read_map(cx, fields);
+            let map = read_map(cx, fields, MapWanted::Devices);
             let exclude = fields.flag(&mut cx.sink, "exclude_ingress").unwrap_or(false);
             let flags = if exclude { RedirectFlags::EXCLUDE_INGRESS } else { RedirectFlags::empty() };
             Some(ProgramKind::Broadcast { map: map?, flags })
         }
         Kind::LearningSwitch => {
-            let map = read_map(cx, fields);
+            let map = read_map(cx, fields, MapWanted::Devices);
             let table_max = fields.number_u32(&mut cx.sink, "table_max", 1..=limits::CAPACITY);
             let table_max = table_max.map_or(TABLE_MAX_DEFAULT, |max| max.value);
             Some(ProgramKind::LearningSwitch { map: map?, table_max })
         }
         Kind::FlowHash => {
-            let map = read_map(cx, fields);
+            let map = read_map(cx, fields, MapWanted::Devices);
             fields.need(&mut cx.sink, "targets", "write over how many keys flows are spread: `targets = 4`");
             let targets = fields.number_u32(&mut cx.sink, "targets", 1..=limits::CAPACITY);
             Some(ProgramKind::FlowHash { map: map?, targets: targets?.value })
@@ -180,10 +192,10 @@ fn read_kind<'a>(cx: &mut Cx<'a>, fields: &mut Fields<'a>, kind: Kind) -> Option
     }
 }
 
-fn read_map<'a>(cx: &mut Cx<'a>, fields: &mut Fields<'a>) -> Option<String> {
+pub(super) fn read_map<'a>(cx: &mut Cx<'a>, fields: &mut Fields<'a>, wanted: MapWanted) -> Option<String> {
     fields.need(&mut cx.sink, "map", "write `map = \"ports\"`");
     let map = fields.text(&mut cx.sink, "map", "the name of a map")?;
-    cx.names.map(&mut cx.sink, &map, MapWanted::Devices);
+    cx.names.map(&mut cx.sink, &map, wanted);
     Some(map.owned())
 }
 
@@ -198,7 +210,7 @@ fn read_target<'a>(cx: &mut Cx<'a>, fields: &mut Fields<'a>) -> Option<IfIndex> 
     cx.names.ifindex(port.value)
 }
 
-fn read_flags(sink: &mut Sink, fields: &mut Fields<'_>) -> Option<u64> {
+pub(super) fn read_flags(sink: &mut Sink, fields: &mut Fields<'_>) -> Option<u64> {
     let Some(item) = fields.item("flags") else { return Some(0) };
     if let DeValue::Integer(_) = item.get_ref() {
         return fields.number(sink, "flags", 0..=u64::MAX).map(|flags| flags.value);

@@ -16,6 +16,8 @@ use super::parse::Cx;
 pub struct ReplaySection {
     /// Name of the port on which frames arrive; the first one when absent.
     pub ingress: Option<String>,
+    /// Frames of a pcapng arrive on the ports that its interfaces are named after.
+    pub interfaces: bool,
     /// When they arrive.
     pub timing: Timing,
     /// What becomes of frames that the capture cut short.
@@ -57,6 +59,7 @@ pub(super) fn read<'a>(cx: &mut Cx<'a>, top: &mut Fields<'a>, scenario: &Scenari
         item.and_then(|item| table(&mut cx.sink, item, "`replay`", "a section: `[replay]`"))
     {
         named = fields.text(&mut cx.sink, "ingress", "the name of a port");
+        section.interfaces = fields.flag(&mut cx.sink, "interfaces").unwrap_or(false);
         section.timing = fields.word(&mut cx.sink, "timing", &TIMINGS).unwrap_or_default();
         section.truncated = fields.word(&mut cx.sink, "truncated", &TRUNCATED).unwrap_or_default();
         section.captures = captures(cx, &mut fields);

@@ -4,6 +4,7 @@
 
 use std::ops::RangeInclusive;
 
+use xdpsim_core::rules::Rules;
 use xdpsim_core::scenario::Op;
 use xdpsim_devmap::{IfIndex, XdpAction};
 
@@ -13,13 +14,14 @@ use super::limits;
 use super::names::MapWanted;
 use super::parse::{Cx, inside_quotes};
 use super::source::Span;
-use super::{suggest, units};
+use super::{groups, suggest, units};
 
 /// The steps and how they are written.
-const STEPS: [(&str, &str); 8] = [
+const STEPS: [(&str, &str); 9] = [
     ("redirect", "redirect IFINDEX [FLAGS]"),
     ("redirect_map", "redirect_map MAP KEY [FLAGS]"),
     ("redirect_inner", "redirect_inner MAP OUTER KEY [FLAGS]"),
+    ("redirect_multi", "redirect_multi MAP EXCLUDE_MAP|null [FLAGS]"),
     ("set_byte", "set_byte OFFSET VALUE"),
     ("adjust_head", "adjust_head N"),
     ("adjust_meta", "adjust_meta N"),
@@ -93,11 +95,14 @@ fn read_step(cx: &mut Cx<'_>, text: &Loc<&str>) -> Option<Op> {
         Some(start) => start + at.start..start + at.end,
         None => text.span.clone(),
     };
-    match parse_step(text.value) {
-        Ok((op, map)) => {
-            if let Some((name, wanted)) = map {
+    match parse_step(text.value, cx.rules) {
+        Ok((op, maps)) => {
+            for (name, wanted) in maps {
                 let name = Loc::new(name.value, place(name.span));
                 cx.names.map(&mut cx.sink, &name, wanted)?;
+            }
+            if let Op::RedirectMulti { ex_map, .. } = &op {
+                groups::check_multi(cx, "step `redirect_multi`", &text.span, ex_map.is_some());
             }
             Some(op)
         }
@@ -109,9 +114,10 @@ fn read_step(cx: &mut Cx<'_>, text: &Loc<&str>) -> Option<Op> {
     }
 }
 
-type Step<'t> = (Op, Option<(Loc<&'t str>, MapWanted)>);
+/// With the maps that it names.
+type Step<'t> = (Op, Vec<(Loc<&'t str>, MapWanted)>);
 
-fn parse_step(text: &str) -> Result<Step<'_>, Mistake> {
+fn parse_step(text: &str, rules: Rules) -> Result<Step<'_>, Mistake> {
     let mut words = Words::new(text);
     let step = words.next("a step")?;
     let Some((name, form)) = STEPS.iter().find(|(name, _)| *name == step.value) else {
@@ -122,27 +128,35 @@ fn parse_step(text: &str) -> Result<Step<'_>, Mistake> {
     words.form = form;
     let parsed = match *name {
         "redirect" => {
-            (Op::Redirect { ifindex: IfIndex(words.number_u32("IFINDEX")?), flags: words.flags()? }, None)
+            (Op::Redirect { ifindex: IfIndex(words.number_u32("IFINDEX")?), flags: words.flags()? }, vec![])
         }
         "redirect_map" => {
             let (map, key) = (words.next("MAP")?, words.number("KEY", 0..=u64::MAX)?);
             let op = Op::RedirectMap { map: map.owned(), key, flags: words.flags()? };
-            (op, Some((map, MapWanted::Devices)))
+            (op, vec![(map, MapWanted::Target(rules))])
         }
         "redirect_inner" => {
             let (map, outer) = (words.next("MAP")?, words.number_u32("OUTER")?);
             let key = words.number("KEY", 0..=u64::MAX)?;
             let op = Op::RedirectInner { map: map.owned(), outer, key, flags: words.flags()? };
-            (op, Some((map, MapWanted::Maps)))
+            (op, vec![(map, MapWanted::Maps)])
+        }
+        "redirect_multi" => {
+            let (map, ex_map) = (words.next("MAP")?, words.next("EXCLUDE_MAP")?);
+            let ex_map = Some(ex_map).filter(|ex_map| ex_map.value != "null");
+            let name = ex_map.as_ref().map(Loc::owned);
+            let op = Op::RedirectMulti { map: map.owned(), ex_map: name, flags: words.flags()? };
+            let first = (map, groups::first_map(rules));
+            (op, std::iter::once(first).chain(ex_map.map(|map| (map, MapWanted::Devices))).collect())
         }
         "set_byte" => {
             let offset = words.number("OFFSET", 0..=u64::from(limits::OFFSET))? as u32;
-            (Op::SetByte { offset, value: words.number("VALUE", 0..=255)? as u8 }, None)
+            (Op::SetByte { offset, value: words.number("VALUE", 0..=255)? as u8 }, vec![])
         }
-        "adjust_head" => (Op::AdjustHead(words.signed()?), None),
-        "adjust_meta" => (Op::AdjustMeta(words.signed()?), None),
-        "adjust_tail" => (Op::AdjustTail(words.signed()?), None),
-        _ => (words.verdict()?, None),
+        "adjust_head" => (Op::AdjustHead(words.signed()?), vec![]),
+        "adjust_meta" => (Op::AdjustMeta(words.signed()?), vec![]),
+        "adjust_tail" => (Op::AdjustTail(words.signed()?), vec![]),
+        _ => (words.verdict()?, vec![]),
     };
     words.end()?;
     Ok(parsed)
@@ -253,7 +267,7 @@ mod tests {
     use super::*;
 
     fn op(text: &str) -> Op {
-        parse_step(text).expect(text).0
+        parse_step(text, Rules::default()).expect(text).0
     }
 
     #[test]
@@ -269,6 +283,11 @@ mod tests {
             ),
             ("redirect_inner ports 2 1", Op::RedirectInner { map: map(), outer: 2, key: 1, flags: 0 }),
             ("redirect_inner ports 2 1 8", Op::RedirectInner { map: map(), outer: 2, key: 1, flags: 8 }),
+            (
+                "redirect_multi ports others 1",
+                Op::RedirectMulti { map: map(), ex_map: Some("others".to_owned()), flags: 1 },
+            ),
+            ("redirect_multi ports null", Op::RedirectMulti { map: map(), ex_map: None, flags: 0 }),
             ("set_byte 5 0xff", Op::SetByte { offset: 5, value: 255 }),
             ("adjust_head -14", Op::AdjustHead(-14)),
             ("adjust_meta 4", Op::AdjustMeta(4)),
@@ -297,6 +316,8 @@ mod tests {
             ("redirect 4294967296", 9..19),
             ("redirect_map ports", 18..18),
             ("redirect_inner m 4294967296 1", 17..27),
+            ("redirect_multi ports", 20..20),
+            ("redirect_multi ports null x", 26..27),
             ("set_byte 65536 0", 9..14),
             ("set_byte 0 256", 11..14),
             ("adjust_head ü", 12..14),
@@ -305,7 +326,7 @@ mod tests {
             ("return 4294967296", 7..17),
         ];
         for (text, at) in cases {
-            assert_eq!(parse_step(text).expect_err(text).at, at, "{text}");
+            assert_eq!(parse_step(text, Rules::default()).expect_err(text).at, at, "{text}");
         }
     }
 }

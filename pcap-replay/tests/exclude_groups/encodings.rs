@@ -228,7 +228,7 @@ fn compare(design: Design, switch: &mut Switch) {
     ));
 }
 
-/// Rule: MCAST-P29, MCAST-P32, MCAST-K11.a, MCAST-K13.a, MCAST-K05.a, MCAST-51
+/// Rule: MCAST-P29, MCAST-P32, MCAST-K11.a, MCAST-K13.a, MCAST-K05.a, MCAST-51.a
 #[test]
 fn encodings_deliver_what_they_say() {
     let Some(()) = need::kernel("encodings_deliver_what_they_say") else { return };

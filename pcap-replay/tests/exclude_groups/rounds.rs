@@ -61,7 +61,7 @@ fn compare(form: &Form, programs: Programs, switch: &mut Switch, counts: &mut Co
     }
 }
 
-/// Rule: MCAST-K11.a, MCAST-K11.b, MCAST-K11.d, MCAST-K13.a, MCAST-P30, FLU-06.b, FLU-06.c, MCAST-02, MCAST-03, MCAST-09, MCAST-10, MCAST-11
+/// Rule: MCAST-K11.a, MCAST-K11.b, MCAST-K11.d, MCAST-K13.a, MCAST-P30, FLU-06.b, FLU-06.c, MCAST-02.a, MCAST-02.b, MCAST-03.a, MCAST-09.a, MCAST-10.b, MCAST-11.b
 #[test]
 fn native_notes_and_masks_leave_out_what_the_groups_say() {
     let test = "native_notes_and_masks_leave_out_what_the_groups_say";
@@ -75,7 +75,7 @@ fn native_notes_and_masks_leave_out_what_the_groups_say() {
     }
 }
 
-/// Rule: MCAST-K12.b, MCAST-16, MCAST-18, MCAST-19
+/// Rule: MCAST-K12.b, MCAST-16.a, MCAST-18.b, MCAST-19
 #[test]
 fn in_generic_mode_a_variable_of_the_cpu_does_it() {
     let test = "in_generic_mode_a_variable_of_the_cpu_does_it";

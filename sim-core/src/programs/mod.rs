@@ -9,6 +9,7 @@
 
 mod broadcast;
 mod flow_hash;
+mod group;
 mod learning_switch;
 mod redirect;
 mod rewrite;
@@ -20,6 +21,7 @@ mod tests;
 
 pub use broadcast::Broadcast;
 pub use flow_hash::FlowHash;
+pub use group::{RedirectGroup, RedirectMulti};
 pub use learning_switch::LearningSwitch;
 pub use redirect::{Redirect, RedirectMap, RedirectMapBy};
 pub use rewrite::Rewrite;
@@ -69,6 +71,14 @@ pub fn build(
             Box::new(RedirectMapBy::new(find(map, resolve)?, key.clone(), *flags))
         }
         ProgramKind::Broadcast { map, flags } => Box::new(Broadcast::new(find(map, resolve)?, *flags)),
+        ProgramKind::RedirectGroup { map, group, exclude, flags } => {
+            let map = find(map, resolve)?;
+            Box::new(RedirectGroup::new(map, group.clone(), exclude.clone(), *flags))
+        }
+        ProgramKind::RedirectMulti { map, ex_map, flags } => {
+            let (map, ex_map) = find_both(map, ex_map.as_deref(), resolve)?;
+            Box::new(RedirectMulti::new(map, ex_map, *flags))
+        }
         ProgramKind::LearningSwitch { map, table_max } => {
             Box::new(LearningSwitch::new(find(map, resolve)?, *table_max))
         }
@@ -82,6 +92,14 @@ pub fn build(
             Box::new(Verdict::new(XdpAction::ABORTED))
         }
     })
+}
+
+fn find_both(
+    map: &str,
+    ex_map: Option<&str>,
+    resolve: &mut dyn FnMut(&str) -> Option<MapId>,
+) -> Result<(MapId, Option<MapId>), UnknownMap> {
+    Ok((find(map, resolve)?, ex_map.map(|ex_map| find(ex_map, resolve)).transpose()?))
 }
 
 fn find(name: &str, resolve: &mut dyn FnMut(&str) -> Option<MapId>) -> Result<MapId, UnknownMap> {

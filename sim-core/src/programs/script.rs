@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use xdpsim_devmap::{IfIndex, MapId, MapKey, XdpAction};
 
-use super::{UnknownMap, find};
+use super::{UnknownMap, find, find_both};
 use crate::frame::FrameMut;
 use crate::program::{Ctx, Effects, Sharing, XdpProgram};
 use crate::scenario::Op;
@@ -27,6 +27,7 @@ enum Step {
     Redirect { ifindex: IfIndex, flags: u64 },
     RedirectMap { map: MapId, key: u64, flags: u64 },
     RedirectInner { map: MapId, outer: MapKey, key: u64, flags: u64 },
+    RedirectMulti { map: MapId, ex_map: Option<MapId>, flags: u64 },
     SetByte { offset: u32, value: u8 },
     AdjustHead(i32),
     AdjustMeta(i32),
@@ -84,6 +85,10 @@ impl Step {
             Op::RedirectInner { ref map, outer, key, flags } => {
                 Self::RedirectInner { map: find(map, resolve)?, outer: MapKey(outer), key, flags }
             }
+            Op::RedirectMulti { ref map, ref ex_map, flags } => {
+                let (map, ex_map) = find_both(map, ex_map.as_deref(), resolve)?;
+                Self::RedirectMulti { map, ex_map, flags }
+            }
             Op::SetByte { offset, value } => Self::SetByte { offset, value },
             Op::AdjustHead(delta) => Self::AdjustHead(delta),
             Op::AdjustMeta(delta) => Self::AdjustMeta(delta),
@@ -94,7 +99,18 @@ impl Step {
     }
 
     fn redirects(&self) -> bool {
-        matches!(self, Self::Redirect { .. } | Self::RedirectMap { .. } | Self::RedirectInner { .. })
+        match self {
+            Self::Redirect { .. }
+            | Self::RedirectMap { .. }
+            | Self::RedirectInner { .. }
+            | Self::RedirectMulti { .. } => true,
+            Self::AdjustHead(_)
+            | Self::AdjustMeta(_)
+            | Self::AdjustTail(_)
+            | Self::SetByte { .. }
+            | Self::Return(_)
+            | Self::ReturnHelper => false,
+        }
     }
 
     /// One step; a verdict ends the script. `helper` is what the last helper returned.
@@ -106,6 +122,9 @@ impl Step {
                 Some(inner) => *helper = ctx.redirect_map(inner, key, flags),
                 None => return Some(XdpAction::DROP),
             },
+            Self::RedirectMulti { map, ex_map, flags } => {
+                *helper = ctx.redirect_map_multi(map, ex_map, flags)
+            }
             // What can't be done isn't: a program may ignore that.
             Self::AdjustHead(delta) => _ = frame.adjust_head(delta),
             Self::AdjustMeta(delta) => _ = frame.adjust_meta(delta),

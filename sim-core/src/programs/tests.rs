@@ -1,5 +1,6 @@
 //! What each program does with a frame: the helper calls it makes, its verdict, and the bytes it leaves.
 
+mod group;
 mod learning_switch;
 mod redirects;
 mod script;
@@ -29,6 +30,7 @@ const OUTER: MapId = MapId(2);
 enum Call {
     Redirect(u32, u64),
     Map(MapId, u64, u64),
+    Multi(MapId, Option<MapId>, u64),
 }
 
 /// What one run did.
@@ -125,9 +127,9 @@ fn run_desc(arrival: Arrival, program: &mut dyn XdpProgram, input: &[u8], mut de
     let call = |call: &HelperCall| match *call {
         HelperCall::Redirect { ifindex, flags, .. } => Call::Redirect(ifindex.0, flags),
         HelperCall::RedirectMap { map, key, flags, .. } => Call::Map(map, key, flags),
-        HelperCall::Elsewhere { .. }
-        | HelperCall::RedirectGroups { .. }
-        | HelperCall::RedirectMulti { .. } => unreachable!("none of these programs redirects so"),
+        HelperCall::RedirectGroups { map, index, flags, .. } => Call::Map(map, index.0.into(), flags),
+        HelperCall::RedirectMulti { map, ex_map, flags, .. } => Call::Multi(map, ex_map, flags),
+        HelperCall::Elsewhere { .. } => unreachable!("no program in Rust redirects there"),
     };
     Ran {
         verdict,

@@ -5,11 +5,13 @@
 //! name, as a person writes it.
 
 mod change;
+mod group;
 mod port;
 mod program;
 mod text;
 
 pub use change::{Action, At, Change, FaultKind, FaultSpec};
+pub use group::{ETHERTYPES, ExcludeSource, GroupSource};
 pub use port::{PeerSpec, PortKind, PortSpec, Rss};
 pub use program::{KeySource, Op, ProgramKind, ProgramSpec};
 use xdpsim_devmap::MapKind;

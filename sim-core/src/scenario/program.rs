@@ -1,5 +1,6 @@
 //! A program as a scenario names it.
 
+use super::{ExcludeSource, GroupSource};
 use xdpsim_devmap::{AttachType, IfIndex, RedirectFlags, XdpAction};
 
 /// A program of the scenario.
@@ -56,6 +57,27 @@ pub enum ProgramKind {
         map: String,
         /// Further flags.
         flags: RedirectFlags,
+    },
+    /// `return bpf_redirect_map(&map, group << 16 | exclude, flags)` on a map of maps: only under the rules of
+    /// RFC v1 (MCAST-01).
+    RedirectGroup {
+        /// The map of groups.
+        map: String,
+        /// The forward group.
+        group: GroupSource,
+        /// The exclude group.
+        exclude: ExcludeSource,
+        /// The helper's flags: the fallback verdict.
+        flags: u64,
+    },
+    /// `return bpf_redirect_map_multi(&map, &ex_map, flags)`: only under the rules with two maps (MCAST-39).
+    RedirectMulti {
+        /// The devmap whose entries get a copy.
+        map: String,
+        /// The devmap whose entries get none; `None` is NULL.
+        ex_map: Option<String>,
+        /// The helper's flags: 1 excludes the ingress (MCAST-40).
+        flags: u64,
     },
     /// Learns source addresses per ifindex; known unicast destinations leave by their port, all
     /// else is broadcast with the ingress excluded. Entry key = ifindex of the port.
@@ -140,6 +162,15 @@ pub enum Op {
         outer: u32,
         /// Key within the inner map.
         key: u64,
+        /// The flags.
+        flags: u64,
+    },
+    /// Calls `bpf_redirect_map_multi()`.
+    RedirectMulti {
+        /// The devmap whose entries get a copy.
+        map: String,
+        /// The devmap whose entries get none; `None` is NULL.
+        ex_map: Option<String>,
         /// The flags.
         flags: u64,
     },

@@ -9,6 +9,7 @@ use xdpsim_core::{DevId, FrameNo, Nanos, NullSink};
 use super::find::Found;
 use crate::capture::{CaptureWriter, Format, ReadOptions, Resolution, WriteOptions};
 use crate::cli::WorldArgs;
+use crate::commands::feeds::Taking;
 use crate::commands::world::{self, Capture, World};
 use crate::exit::{Exit, Failure, Message};
 use crate::expect::golden::{Egress, Golden, Origin};
@@ -213,7 +214,7 @@ fn options(world: &World) -> ReadOptions {
 
 /// Replays a capture for its counters.
 fn count(world: &World, capture: &Capture) -> Result<Finished, Failure> {
-    let mut reader = capture.open(&options(world))?;
+    let mut reader = Taking::reading(world, options(world)).feed(std::slice::from_ref(capture))?;
     let none = &mut |_: Vec<NullSink>, _: RunProgress| Ok::<(), Failure>(());
     runner::run(&world.plan, world.ingress, &mut reader, &settings(world), &|_| NullSink, none)
 }
@@ -223,7 +224,7 @@ type WithFrame<'a> = dyn FnMut(DevId, FrameNo, Nanos, &[u8]) -> Result<(), Failu
 
 /// Replays a capture and tells of every frame that leaves: port, frame, arrival, bytes.
 fn follow(world: &World, capture: &Capture, left: &mut WithFrame<'_>) -> Result<Finished, Failure> {
-    let mut reader = capture.open(&options(world))?;
+    let mut reader = Taking::reading(world, options(world)).feed(std::slice::from_ref(capture))?;
     let collect = &mut |egress: Vec<Egress>, _: RunProgress| Egress::each(&egress, &mut *left);
     runner::run(&world.plan, world.ingress, &mut reader, &settings(world), &|_| Egress::default(), collect)
 }

@@ -208,7 +208,7 @@ impl Journey {
         self.records[origin].awaits_verdict = false;
         self.live = self.live.saturating_sub(1);
         let word = match Class::of(fate) {
-            Class::Delivered | Class::Passed => return,
+            Class::Delivered | Class::Passed | Class::Copied => return,
             Class::Dropped => "dropped",
             Class::Lost => "lost",
         };

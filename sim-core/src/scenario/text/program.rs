@@ -3,7 +3,7 @@
 use xdpsim_devmap::{AttachType, RedirectFlags, XdpAction};
 
 use super::{Page, list, quoted};
-use crate::scenario::{KeySource, Op, ProgramKind, ProgramSpec};
+use crate::scenario::{ETHERTYPES, ExcludeSource, GroupSource, KeySource, Op, ProgramKind, ProgramSpec};
 
 pub(super) fn write(page: &mut Page, program: &ProgramSpec) {
     page.section("program");
@@ -21,6 +21,17 @@ fn kind(page: &mut Page, kind: &ProgramKind) {
         }
         ProgramKind::RedirectMap { map, key, flags } => redirect_map(page, map, self::key(key), *flags),
         ProgramKind::Broadcast { map, flags } => broadcast(page, map, *flags),
+        ProgramKind::RedirectGroup { map, group, exclude, flags } => {
+            let numbers = [("group", self::group(group)), ("exclude", self::exclude(exclude))];
+            let [group, exclude] = numbers;
+            let flags = ("flags", format!("{flags:#x}"));
+            keys(page, "redirect_group", &[("map", quoted(map)), group, exclude, flags]);
+        }
+        ProgramKind::RedirectMulti { map, ex_map, flags } => {
+            keys(page, "redirect_multi", &[("map", quoted(map))]);
+            ex_map.iter().for_each(|ex_map| page.key("exclude_map", quoted(ex_map)));
+            page.key("flags", format!("{flags:#x}"));
+        }
         ProgramKind::LearningSwitch { map, table_max } => {
             keys(page, "learning_switch", &[("map", quoted(map)), ("table_max", table_max.to_string())]);
         }
@@ -73,12 +84,42 @@ fn key(key: &KeySource) -> String {
     }
 }
 
+fn group(group: &GroupSource) -> String {
+    match group {
+        GroupSource::Const(group) => group.to_string(),
+        GroupSource::Ethertype { cases, other } => {
+            let word = |ethertype: u16| match ETHERTYPES.iter().find(|(_, known)| *known == ethertype) {
+                Some((word, _)) => (*word).to_owned(),
+                None => format!("{ethertype:#06x}"),
+            };
+            let cases: Vec<_> =
+                cases.iter().map(|(ethertype, group)| format!("{} = {group}, ", word(*ethertype))).collect();
+            format!("{{ {}other = {other} }}", cases.concat())
+        }
+    }
+}
+
+fn exclude(exclude: &ExcludeSource) -> String {
+    match exclude {
+        ExcludeSource::Const(exclude) => exclude.to_string(),
+        ExcludeSource::IngressIfindex => quoted("ingress_ifindex"),
+        ExcludeSource::Ingress { cases, other } => {
+            let cases: Vec<_> =
+                cases.iter().map(|(ifindex, exclude)| format!("{ifindex} = {exclude}")).collect();
+            format!("{{ ifindexes = {{ {} }}, other = {other} }}", cases.join(", "))
+        }
+    }
+}
+
 fn step(op: &Op) -> String {
     match op {
         Op::Redirect { ifindex, flags } => format!("redirect {ifindex} {flags:#x}"),
         Op::RedirectMap { map, key, flags } => format!("redirect_map {map} {key:#x} {flags:#x}"),
         Op::RedirectInner { map, outer, key, flags } => {
             format!("redirect_inner {map} {outer} {key:#x} {flags:#x}")
+        }
+        Op::RedirectMulti { map, ex_map, flags } => {
+            format!("redirect_multi {map} {} {flags:#x}", ex_map.as_deref().unwrap_or("null"))
         }
         Op::SetByte { offset, value } => format!("set_byte {offset} {value}"),
         Op::AdjustHead(by) => format!("adjust_head {by}"),
