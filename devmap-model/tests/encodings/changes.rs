@@ -122,7 +122,7 @@ proptest! {
 
 /// A bond's member under mainline's flag: the bond is left out, its other members are not.
 ///
-/// Rule: MCAST-52
+/// Rule: MCAST-52.a, MCAST-52.b
 #[test]
 fn mainline_leaves_out_the_bond_and_not_its_members() {
     let mut encoding = Design::MainlineFlags.create(&Limits::new(8, 1, 0)).unwrap();

@@ -123,7 +123,7 @@ fn a_mask_has_64_ports() {
     }
 }
 
-/// Rule: MCAST-K10
+/// Rule: MCAST-K10.b, MCAST-K10.d
 #[test]
 fn a_plans_bytes_are_those_of_its_maps() {
     let mut encoding = Design::DevmapFilter.create(&Limits::new(64, 2, 2)).unwrap();

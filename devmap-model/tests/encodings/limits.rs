@@ -13,7 +13,7 @@ fn refused(design: Design, limits: &Limits, what: Quantity) {
     }
 }
 
-/// Rule: MCAST-12, MCAST-P29
+/// Rule: MCAST-12.a, MCAST-P29
 #[test]
 fn creation_refuses_what_a_design_cannot_number() {
     let accepted = [
