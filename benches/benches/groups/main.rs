@@ -4,7 +4,7 @@
 //! which is used: as a mask all words, one by one each port. Of a forward group's 48 ports 32 are left on average. Before
 //! anything is timed all encodings must agree. Figures are the best round and the median.
 //!
-//! Then a million groups: bytes by formula, by capacity, and as the process grew.
+//! Before that a million groups: bytes by formula, by capacity, and as the process grew.
 
 mod million;
 mod rates;
@@ -21,7 +21,7 @@ struct Args {
     /// Only designs whose name or id contains this.
     #[arg(long, default_value = "")]
     only: String,
-    /// Groups of the last part; 0 leaves it out.
+    /// Groups of the first part; 0 leaves it out.
     #[arg(long, default_value_t = 1_000_000)]
     groups: u32,
     /// What `cargo bench` passes on.
@@ -31,9 +31,10 @@ struct Args {
 
 fn main() {
     let args = Args::parse();
-    rates::print(args.rounds, &args.only);
+    // First, while nothing has been given back to the allocator.
     if args.groups > 0 {
-        println!();
         million::print(args.groups, &args.only);
+        println!();
     }
+    rates::print(args.rounds, &args.only);
 }

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use xdpsim_devmap::groups::encoding::{Design, GroupId, Limits, Side, memory};
+use xdpsim_devmap::groups::encoding::{Design, Encoding, GroupId, Limits, Side, memory};
 
 use crate::workload::{Dice, EXCLUDE, PORTS};
 
@@ -17,6 +17,8 @@ pub fn print(groups: u32, only: &str) {
     println!("                                  formula  capacity   process   seconds to build");
     let designs =
         Design::ALL.into_iter().filter(|design| design.name().contains(only) || design.id() == only);
+    // All are kept to the end: what one gives back would hide what the next one takes.
+    let mut built = Vec::new();
     for design in designs {
         let limits = Limits::new(PORTS, groups, EXCLUDE);
         if design.has_maps() {
@@ -26,18 +28,21 @@ pub fn print(groups: u32, only: &str) {
                 megabytes(in_a_kernel(design, &limits))
             );
         } else {
-            build(design, &limits);
+            built.extend(build(design, &limits));
         }
     }
 }
 
-fn build(design: Design, limits: &Limits) {
+fn build(design: Design, limits: &Limits) -> Option<Box<dyn Encoding>> {
     let mut dice = Dice::new(3);
     let kinds: Vec<_> = (0..KINDS).map(|_| dice.ports(MEMBERS)).collect();
     let (before, started) = (resident(), Instant::now());
     let mut encoding = match design.create(limits) {
         Ok(encoding) => encoding,
-        Err(refusal) => return println!("  {:28} refused: {refusal}", design.to_string()),
+        Err(refusal) => {
+            println!("  {:28} refused: {refusal}", design.to_string());
+            return None;
+        }
     };
     for (side, count) in [(Side::Forward, limits.forward), (Side::Exclude, limits.exclude)] {
         for (group, members) in (1..=count).zip(kinds.iter().cycle()) {
@@ -51,6 +56,7 @@ fn build(design: Design, limits: &Limits) {
     };
     let (formula, heap) = (megabytes(encoding.formula_bytes()), megabytes(encoding.heap_bytes() as u64));
     println!("  {:28} {formula:>10} {heap:>10} {grown:>10} {seconds:>8.2}", design.to_string());
+    Some(encoding)
 }
 
 /// The formula for groups of this size; precomputed differences are counted for the ingress alone.

@@ -122,8 +122,8 @@ impl Encoding for Compressed {
         let mut ports: Vec<u32> = members.iter().map(|member| member.port.0).collect();
         ports.sort_unstable();
         let grown: RoaringBitmap = ports.iter().copied().collect();
-        // A copy has nothing in reserve.
-        set.clone_from(&grown);
+        // A new copy has nothing in reserve.
+        *set = grown.clone();
         Ok(Ops::writes(members.len() as u64))
     }
 
