@@ -6,12 +6,14 @@
 //! afterwards. Figures are nanoseconds a run, the mean of 16 frames, each of which goes through a program many times
 //! as `BPF_PROG_TEST_RUN` has it: the best round and the median, and both without what the empty program takes.
 //!
-//! Maps here belong to one thread; the kernel's can be used by many.
+//! Maps here belong to one thread; the kernel's can be used by many. At the end `replay` of a capture through the first
+//! program is timed, the whole engine included ([`replay`]).
 //!
 //! The kernel's side needs Linux and root; without, its columns are left out, and targets are not judged.
 
 #[cfg(target_os = "linux")]
 mod kernel;
+mod replay;
 mod report;
 mod traffic;
 mod vm;
@@ -36,6 +38,9 @@ struct Args {
     /// Only this program, and the empty one.
     #[arg(long)]
     only: Option<String>,
+    /// Only `replay` of a capture.
+    #[arg(long)]
+    replay: bool,
     /// What `cargo bench` passes on.
     #[arg(long, hide = true)]
     bench: bool,
@@ -144,6 +149,9 @@ impl Case {
 
 fn main() {
     let args = Args::parse();
+    if args.replay {
+        return replay::print();
+    }
     let mut report = Report::default();
     let with_kernel = there_is_a_kernel();
     let wanted =
@@ -162,6 +170,9 @@ fn main() {
         }
     }
     report.print();
+    if args.only.is_none() {
+        replay::print();
+    }
 }
 
 /// Is the kernel's side there? Says what is missing.

@@ -70,3 +70,8 @@ impl Report {
 fn judged(ratio: f64, target: f64) -> String {
     format!("{target:.2} {}", if ratio <= target { "met" } else { "MISSED" })
 }
+
+/// A rate, compared with what is wanted.
+pub fn judged_rate(rate: f64, wanted: f64) -> String {
+    format!("at least {wanted:.1} {}", if rate >= wanted { "met" } else { "MISSED" })
+}

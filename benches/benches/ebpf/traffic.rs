@@ -50,17 +50,21 @@ impl Kind {
         }
     }
 
-    /// The object, as clang made it.
-    pub fn object(self) -> Object {
-        let bytes: &[u8] = match self {
+    /// The object's file, as clang made it.
+    pub fn bytes(self) -> &'static [u8] {
+        match self {
             Self::Empty => include_bytes!("../../../ebpf-vm/objects/v3/bench_empty.o"),
             Self::Lookup => include_bytes!("../../../ebpf-vm/objects/v3/bench_lookup.o"),
             Self::Parse => include_bytes!("../../../ebpf-vm/objects/v3/bench_parse.o"),
             Self::Alu => include_bytes!("../../../ebpf-vm/objects/v3/bench_alu.o"),
             Self::Maps => include_bytes!("../../../ebpf-vm/objects/v3/bench_maps.o"),
-        };
+        }
+    }
+
+    /// The object.
+    pub fn object(self) -> Object {
         let name = format!("bench_{}.o", self.name());
-        Object::load(&name, bytes, LoadOptions::default()).unwrap_or_else(|error| panic!("{error}"))
+        Object::load(&name, self.bytes(), LoadOptions::default()).unwrap_or_else(|error| panic!("{error}"))
     }
 
     /// Its frames; the first of them are those that are timed.

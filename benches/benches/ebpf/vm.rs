@@ -67,7 +67,7 @@ impl Vm {
         let programs = object.programs.iter().map(|program| Program::decode(&program.insns, count));
         let programs = programs.collect::<Result<Vec<_>, _>>().unwrap_or_else(|error| panic!("{error}"));
         let mut vm = Self {
-            code: Code::new(programs, engine),
+            code: Code::with_maps(programs, engine, &maps),
             object,
             memory,
             maps,
