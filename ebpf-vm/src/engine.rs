@@ -7,6 +7,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::fault::Fault;
+use crate::helpers::MapSet;
 use crate::host::{Host, ProgIdx};
 use crate::interp::threaded::Threaded;
 use crate::interp::{self, Limits};
@@ -90,6 +91,8 @@ pub struct Code {
     programs: Ready,
 }
 
+// With a byte that says which: runs begin by asking.
+#[repr(u8)]
 enum Ready {
     Reference(Vec<Program>),
     Interpreter(Threaded),
@@ -107,11 +110,21 @@ impl Code {
     /// Makes programs ready. [`Code::engine`] says what runs them: the interpreter, if there is no machine code.
     #[must_use]
     pub fn new(programs: Vec<Program>, engine: Engine) -> Self {
+        Self::with_maps(programs, engine, &MapSet::default())
+    }
+
+    /// The same for programs that run with these maps, or with clones of them: faster, if there is machine code. With
+    /// other maps it does the same as without.
+    #[must_use]
+    pub fn with_maps(programs: Vec<Program>, engine: Engine, maps: &MapSet) -> Self {
+        if cfg!(not(feature = "jit")) {
+            _ = maps;
+        }
         let programs = match engine {
             Engine::Reference => Ready::Reference(programs),
             Engine::Interpreter => Ready::Interpreter(Threaded::new(programs)),
             #[cfg(feature = "jit")]
-            Engine::Jit => match Jit::new(&programs) {
+            Engine::Jit => match Jit::with_maps(&programs, maps) {
                 Ok(jit) => Ready::Jit(jit),
                 Err(_) => Ready::Interpreter(Threaded::new(programs)),
             },

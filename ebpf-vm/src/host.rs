@@ -8,7 +8,7 @@
 use std::fmt;
 
 use crate::fault::HelperFault;
-use crate::helpers::names;
+use crate::helpers::{MapSet, names};
 use crate::load::MISSING_KFUNC;
 use crate::memory::{MapIdx, Memory};
 
@@ -105,6 +105,17 @@ pub trait Host {
     fn quick_lookup(&mut self, map: MapIdx, key: u64, memory: &Memory) -> Option<u64> {
         _ = (map, key, memory);
         None
+    }
+
+    /// The maps, of a host that answers lookups from them as [`crate::helpers::Helpers`] does: then an engine may look
+    /// up by itself. None means that it always has to ask.
+    fn maps(&mut self) -> Option<&mut MapSet> {
+        None
+    }
+
+    /// The CPU that a run is on, for lookups of an engine in [`Host::maps`].
+    fn cpu(&self) -> u16 {
+        0
     }
 
     /// What [`Host::lookup`] is, for `bpf_redirect_map()`.

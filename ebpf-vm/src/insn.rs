@@ -14,6 +14,8 @@ pub struct Reg(u8);
 impl Reg {
     /// A call's result and the verdict.
     pub const R0: Self = Self(0);
+    /// Second argument of a call.
+    pub const R2: Self = Self(2);
     /// First argument of a call; the context at the start.
     pub const R1: Self = Self(1);
     /// The first that calls keep.

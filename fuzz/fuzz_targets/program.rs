@@ -116,7 +116,7 @@ fn with_anything(programs: &[Program], frame: &[u8]) {
 fn with_helpers(programs: &[Program], memory: &Memory, maps: &MapSet) {
     _ = vm::everywhere(|engine| {
         let (mut memory, mut maps, mut world) = (memory.clone(), maps.clone(), Surroundings::default());
-        let code = Code::new(programs.to_vec(), engine);
+        let code = Code::with_maps(programs.to_vec(), engine, &maps);
         let mut host = Helpers::new(&mut maps, &mut world);
         shown(code.run(ProgIdx(0), &mut memory, &mut host, LIMITS), &memory)
     });

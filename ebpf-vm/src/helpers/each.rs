@@ -33,15 +33,15 @@ impl<W: World> Helpers<'_, W> {
         if call.args[3] != 0 {
             return Ok(Outcome::Return(signed(Err(Errno::EINVAL))));
         }
-        let nested = self.walks.contains(&at);
+        let nested = self.maps.walks.contains(&at);
         self.own(call.args[0])?.1.begin_walk(nested).map_err(|_| HelperFault::Argument {
             number: 1,
             expected: "an array or hash, which can be walked over",
         })?;
-        if self.walks.is_empty() {
+        if self.maps.walks.is_empty() {
             memory.clear_keys();
         }
-        self.walks.push(at);
+        self.maps.walks.push(at);
         memory.push_key(&[]);
         self.walk_on(call, memory, 0)
     }
@@ -83,7 +83,7 @@ impl<W: World> Helpers<'_, W> {
         visited: u64,
     ) -> Result<Outcome, HelperFault> {
         self.own(call.args[0])?.1.end_walk();
-        self.walks.pop();
+        self.maps.walks.pop();
         memory.pop_key();
         Ok(Outcome::Return(visited))
     }

@@ -135,14 +135,15 @@ pub struct Helpers<'a, W> {
     pub world: &'a mut W,
     /// The call that took the spin lock that is held.
     lock: Option<HelperCall>,
-    /// The maps that are being walked over, the innermost last.
-    walks: Vec<MapIdx>,
 }
 
 impl<'a, W: World> Helpers<'a, W> {
     /// For runs with these maps.
+    #[inline]
     pub fn new(maps: &'a mut MapSet, world: &'a mut W) -> Self {
-        Self { maps, world, lock: None, walks: Vec::new() }
+        // A walk that a fault ended is still there.
+        maps.walks.clear();
+        Self { maps, world, lock: None }
     }
 
     fn tail_call(&mut self, map: u64, index: u64) -> Result<Outcome, HelperFault> {
@@ -217,6 +218,16 @@ impl<W: World> Host for Helpers<'_, W> {
         }
         let slot = self.maps.own(map)?.quick_lookup(key, memory, self.world.cpu())?;
         Some(slot.map_or(0, |slot| crate::memory::slab_address(map, memory.slab(map).offset(slot))))
+    }
+
+    #[inline]
+    fn maps(&mut self) -> Option<&mut MapSet> {
+        Some(self.maps)
+    }
+
+    #[inline]
+    fn cpu(&self) -> u16 {
+        self.world.cpu().0
     }
 
     #[inline]

@@ -6,8 +6,9 @@ use crate::load::{Initial, MapDef, MapSpec, Object, Reference};
 use crate::maps::{Caller, Kind, Map, Targets};
 use crate::memory::{MapIdx, Memory, Slab};
 
-/// A map as helpers see it.
+/// A map as helpers see it. Code that the JIT has made goes through it to maps that are kept here.
 #[derive(Clone, Debug)]
+#[repr(u8)]
 pub enum Entry {
     /// Kept here.
     Own(Box<Map>),
@@ -37,6 +38,8 @@ pub struct MapSet {
     entries: Vec<Entry>,
     /// Keys and values on their way from memory to a map; kept, so that nothing is allocated for a call.
     pub(super) scratch: [Vec<u8>; 2],
+    /// The maps that are being walked over, the innermost last.
+    pub(super) walks: Vec<MapIdx>,
 }
 
 impl MapSet {
@@ -72,6 +75,13 @@ impl MapSet {
     #[inline]
     pub fn get(&self, map: MapIdx) -> Option<&Entry> {
         self.entries.get(map.0 as usize)
+    }
+
+    /// All of them, for who looks up by himself.
+    #[cfg(feature = "jit")]
+    #[inline]
+    pub(crate) fn entries(&self) -> &[Entry] {
+        &self.entries
     }
 
     /// A map that is kept here.

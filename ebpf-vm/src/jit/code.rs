@@ -12,6 +12,7 @@ use cranelift_module::{FuncId, Module, default_libcall_names};
 use super::JitError;
 use super::emit::{Emitter, Sigs, Source};
 use super::plan::Plan;
+use super::shapes::Shapes;
 use super::vm::Vm;
 use crate::program::Program;
 
@@ -40,13 +41,13 @@ impl Code {
     }
 
     /// Translates the programs that have a plan.
-    pub fn new(programs: &[Program], plans: &[Option<Plan>]) -> Result<Self, JitError> {
+    pub fn new(programs: &[Program], plans: &[Option<Plan>], shapes: &Shapes) -> Result<Self, JitError> {
         check_layout()?;
         let mut module = module(programs)?;
         let mut first = Vec::new();
         for (program, plan) in programs.iter().zip(plans) {
             first.push(match plan {
-                Some(plan) => Some(translate(&mut module, program, plan)?),
+                Some(plan) => Some(translate(&mut module, program, plan, shapes)?),
                 None => None,
             });
         }
@@ -105,7 +106,12 @@ fn module(programs: &[Program]) -> Result<JITModule, JitError> {
 }
 
 /// Translates a program's functions: the first one.
-fn translate(module: &mut JITModule, program: &Program, plan: &Plan) -> Result<FuncId, JitError> {
+fn translate(
+    module: &mut JITModule,
+    program: &Program,
+    plan: &Plan,
+    shapes: &Shapes,
+) -> Result<FuncId, JitError> {
     let signature = signature(module, 1, Some(types::I32));
     let mut ids = BTreeMap::new();
     for function in &plan.functions {
@@ -121,7 +127,7 @@ fn translate(module: &mut JITModule, program: &Program, plan: &Plan) -> Result<F
         let callees =
             ids.iter().map(|(start, id)| (*start, module.declare_func_in_func(*id, func))).collect();
         let sigs = sigs(module, &mut context);
-        let source = Source { program, plan, function, callees: &callees };
+        let source = Source { program, plan, shapes, function, callees: &callees };
         Emitter::emit(&source, &mut context.func, sigs, &mut builder, module.target_config());
         module.define_function(id, &mut context).map_err(JitError::compile)?;
         module.clear_context(&mut context);

@@ -27,17 +27,20 @@
 mod code;
 mod emit;
 mod plan;
+mod shapes;
 #[cfg(test)]
 mod tests;
 mod trampolines;
 mod vm;
 
 use std::fmt;
+use std::mem::MaybeUninit;
 use std::sync::Arc;
 
 use thiserror::Error;
 
 use crate::fault::Fault;
+use crate::helpers::{self, MapSet, id};
 use crate::host::{Host, Outcome, ProgIdx};
 use crate::interp::resume::{Left, Suspended, resume};
 use crate::interp::{self, Limits};
@@ -46,8 +49,9 @@ use crate::op::{Constant, Op};
 use crate::program::Program;
 use code::{Code, Entry};
 use plan::Plan;
+use shapes::Shapes;
 use trampolines::TableFor;
-use vm::{Answer, GO_ON, Vm};
+use vm::{Answer, GO_ON, Rare, Vm, find_maps};
 
 /// Most slots of a program that is translated.
 pub const MAX_SLOTS: usize = 8192;
@@ -80,7 +84,21 @@ struct Start {
     /// What is charged.
     length: u32,
     exact: bool,
+    /// Has the program no other function?
+    alone: bool,
+    /// Does it begin with the same registers whenever it begins? Then the code knows them.
+    fresh: bool,
     deepest: u32,
+}
+
+/// What a run begins with.
+struct Begun<'a> {
+    start: &'a Start,
+    /// The budget behind the first function's charge.
+    left: u64,
+    entries: *const helpers::Entry,
+    cpu: u64,
+    stack: *const u8,
 }
 
 struct Programs {
@@ -90,7 +108,9 @@ struct Programs {
     /// Keeps `starts` alive.
     _code: Code,
     /// How many maps the code names.
-    maps: usize,
+    maps: u32,
+    /// Up to which map it looks up by itself.
+    looks: u32,
 }
 
 /// Programs as machine code. Clones share it.
@@ -123,23 +143,38 @@ impl Jit {
     /// # Errors
     /// The machine has no JIT, or a program cannot be translated.
     pub fn new(programs: &[Program]) -> Result<Self, JitError> {
+        Self::with_maps(programs, &MapSet::default())
+    }
+
+    /// The same for programs that run with these maps, or clones of them: the code looks up in arrays and hashes by
+    /// itself then. With other maps it asks the host, as ever.
+    ///
+    /// # Errors
+    /// As for [`Jit::new`].
+    pub fn with_maps(programs: &[Program], maps: &MapSet) -> Result<Self, JitError> {
+        let shapes = Shapes::of(programs, maps);
+        let tail_calls =
+            programs.iter().flat_map(Program::helpers).any(|(_, helper)| helper == id::TAIL_CALL);
         let mut slots = 0;
         let plan = |program: &Program| {
             slots += program.ops().len();
             let fits = program.ops().len() <= MAX_SLOTS && slots <= MAX_ALL_SLOTS;
-            fits.then(|| Plan::new(program))
+            fits.then(|| Plan::new(program, tail_calls))
         };
         let plans: Vec<_> = programs.iter().map(plan).collect();
-        let code = Code::new(programs, &plans)?;
+        let code = Code::new(programs, &plans, &shapes)?;
         let maps = programs.iter().flat_map(Program::ops).filter_map(map).max();
-        let maps = maps.map_or(0, |map| map as usize + 1);
+        let maps = maps.map_or(0, |map| map + 1);
         let start = |(at, plan): (usize, &Option<Plan>)| {
             let (code, plan) = (code.entry(at)?, plan.as_ref()?);
             let length = plan.functions[0].end;
-            Some(Start { code, length, exact: plan.exact, deepest: plan.deepest(0) })
+            let (alone, fresh) = (plan.is_alone(), plan.fresh);
+            Some(Start { code, length, exact: plan.exact, alone, fresh, deepest: plan.deepest(0) })
         };
         let starts = plans.iter().enumerate().map(start).collect();
-        Ok(Self(Arc::new(Programs { programs: programs.to_vec(), plans, starts, _code: code, maps })))
+        let looks = shapes.looks() as u32;
+        let programs = programs.to_vec();
+        Ok(Self(Arc::new(Programs { programs, plans, starts, _code: code, maps, looks })))
     }
 
     /// The programs as they were given.
@@ -164,32 +199,51 @@ impl Jit {
         limits: Limits,
     ) -> Result<u64, Box<Fault>> {
         let all = &*self.0;
-        let table = TableFor::<H>::TABLE;
         // From here on memory and host are reached through these pointers alone, until the run is over.
         let (memory, host): (*mut Memory, *mut H) = (memory, host);
-        let mut vm = Vm::new(entry, memory, host.cast(), table, all.maps, limits);
         // SAFETY: both are borrowed for as long as this function runs.
-        let started = all.begin(&mut vm, unsafe { &mut *memory }, false);
-        let Some(mut code) = started else {
+        let begun = unsafe { all.begin(entry, &mut *memory, &mut *host, limits.budget) };
+        let Some(Begun { start, left, entries, cpu, stack }) = begun else {
             // SAFETY: no generated code runs.
             return unsafe { interp::run(&all.programs, entry, &mut *memory, &mut *host, limits) };
         };
-        loop {
-            let status = code(&raw mut vm);
+        let mut vm = Vm {
+            regs: [const { MaybeUninit::uninit() }; 11],
+            left,
+            memory,
+            table: TableFor::<H>::TABLE,
+            entries,
+            cpu,
+            pc: 0,
+            saved: 0,
+            loops: 0,
+            helper: 0,
+            status: GO_ON,
+            stack_top: std::ptr::null_mut(),
+            used: std::ptr::null_mut(),
+            host: host.cast(),
+            prog: entry,
+            tail_calls: 0,
+            maps: all.maps,
+            frames: 1,
+            looks: all.looks,
+            stack,
+            rare: None,
+        };
+        if !start.fresh {
+            vm.complete(0);
             // SAFETY: no generated code runs.
-            let (memory, host) = unsafe { (&mut *memory, &mut *host) };
-            if vm.written != 0 {
-                memory.packet_written();
-            }
-            if status == GO_ON {
-                return Ok(vm.regs[0]);
-            }
-            if let Some(next) = all.tail_call(&mut vm, memory) {
-                code = next;
-                continue;
-            }
-            return all.take_over(vm, memory, host, limits);
+            vm.find_first_stack(unsafe { &mut *memory }, start.alone);
         }
+        if (start.code)(&raw mut vm) == GO_ON {
+            // SAFETY: code that has ended has stored R0.
+            let r0 = unsafe { vm.regs[0].assume_init() };
+            // Nothing rare has happened: then the code would have been left.
+            std::mem::forget(vm);
+            return Ok(r0);
+        }
+        // SAFETY: no generated code runs, and `go_on` lets it run only where it does not use these references.
+        unsafe { all.go_on(vm, start.fresh, memory, host, limits) }
     }
 }
 
@@ -202,38 +256,85 @@ fn map(op: &Op) -> Option<u32> {
 }
 
 impl Programs {
-    /// A program begins: its code. None if the interpreter must run it, and then nothing has happened.
+    /// A run begins. None if the interpreter must run it, and then nothing has happened.
     #[inline(always)]
-    fn begin(&self, vm: &mut Vm, memory: &mut Memory, tail_call: bool) -> Option<Entry> {
-        let start = self.starts.get(vm.prog.0 as usize)?.as_ref()?;
-        let left = vm.left.checked_sub(start.length.into())?;
-        if memory.slabs().len() < self.maps || vm.regs[1] != memory::context_address() {
+    fn begin<H: Host>(
+        &self,
+        prog: ProgIdx,
+        memory: &mut Memory,
+        host: &mut H,
+        budget: u64,
+    ) -> Option<Begun<'_>> {
+        let start = self.starts.get(prog.0 as usize)?.as_ref()?;
+        let left = budget.checked_sub(start.length.into())?;
+        if memory.slabs().len() < self.maps as usize {
             return None;
         }
-        if tail_call {
-            memory.stack.pop();
-            memory.stack.enter(true, !start.exact, start.deepest);
-        } else {
-            memory.stack.begin(!start.exact, start.deepest);
+        let entries = find_maps(host, self.looks)?;
+        let cpu = if self.looks == 0 { 0 } else { host.cpu().into() };
+        memory.stack.begin(!start.exact, start.deepest);
+        Some(Begun { start, left, entries, cpu, stack: memory.stack.direct().1.as_ptr() })
+    }
+
+    /// The code was left: another program's code goes on, or the interpreter.
+    ///
+    /// # Safety
+    /// The pointers are what the run has, and nobody else uses them now.
+    #[cold]
+    #[inline(never)]
+    unsafe fn go_on<H: Host>(
+        &self,
+        mut vm: Vm,
+        fresh: bool,
+        memory: *mut Memory,
+        host: *mut H,
+        limits: Limits,
+    ) -> Result<u64, Box<Fault>> {
+        let saved = if fresh { vm.saved } else { u32::MAX };
+        let mut regs = vm.complete(saved);
+        loop {
+            // SAFETY: the caller's.
+            let next = self.tail_call(&mut vm, &regs, unsafe { &mut *memory });
+            let Some(code) = next else {
+                // SAFETY: the caller's.
+                return unsafe { self.take_over(vm, regs, &mut *memory, &mut *host, limits) };
+            };
+            let status = code(&raw mut vm);
+            regs = vm.complete(u32::MAX);
+            if status == GO_ON {
+                return Ok(regs[0]);
+            }
         }
-        vm.find(memory);
+    }
+
+    /// Another program takes the place of the one that has left, if its code can.
+    fn begin_other(&self, vm: &mut Vm, regs: &[u64; 11], memory: &mut Memory) -> Option<Entry> {
+        let start = self.starts.get(vm.prog.0 as usize)?.as_ref()?;
+        let left = vm.left.checked_sub(start.length.into())?;
+        if memory.slabs().len() < self.maps as usize || regs[1] != memory::context_address() {
+            return None;
+        }
+        memory.stack.pop();
+        memory.stack.enter(true, !start.exact, start.deepest);
+        vm.find_first_stack(memory, start.alone);
+        vm.regs[10].write(memory::stack_address(0));
         vm.left = left;
-        vm.status = GO_ON;
-        vm.loops = 0;
+        (vm.status, vm.loops) = (GO_ON, 0);
         Some(start.code)
     }
 
     /// If the code was left for a tail call of the program's first function, and nothing stands against it: the
     /// other program's code.
-    fn tail_call(&self, vm: &mut Vm, memory: &mut Memory) -> Option<Entry> {
-        let Some(Answer::Outcome(Ok(Outcome::TailCall(prog)))) = vm.answer else { return None };
+    fn tail_call(&self, vm: &mut Vm, regs: &[u64; 11], memory: &mut Memory) -> Option<Entry> {
+        let rare = vm.rare.as_ref()?;
+        let Some(Answer::Outcome(Ok(Outcome::TailCall(prog)))) = rare.answer else { return None };
         if vm.frames != 1 || memory.stack.chain() != 1 {
             return None;
         }
         let from = std::mem::replace(&mut vm.prog, prog);
-        let code = self.begin(vm, memory, true);
+        let code = self.begin_other(vm, regs, memory);
         if code.is_some() {
-            vm.answer = None;
+            vm.rare().answer = None;
             vm.tail_calls += 1;
         } else {
             vm.prog = from;
@@ -242,20 +343,20 @@ impl Programs {
     }
 
     /// The interpreter goes on.
-    #[cold]
     fn take_over<H: Host>(
         &self,
         mut vm: Vm,
+        regs: [u64; 11],
         memory: &mut Memory,
         host: &mut H,
         limits: Limits,
     ) -> Result<u64, Box<Fault>> {
-        let answer = match vm.answer.take() {
+        let Rare { answer, waiting: mut suspended } = *vm.rare.take().unwrap_or_default();
+        let answer = match answer {
             Some(Answer::Panic(panic)) => std::panic::resume_unwind(panic),
             Some(Answer::Outcome(outcome)) => Some(outcome),
             None => None,
         };
-        let mut suspended = std::mem::take(&mut vm.waiting);
         suspended.reverse();
         if vm.is_same_stack(memory) {
             self.clean_stacks(&vm, memory, &suspended);
@@ -263,7 +364,7 @@ impl Programs {
         let left = Left {
             prog: vm.prog,
             pc: vm.pc,
-            regs: vm.regs,
+            regs,
             loops: vm.loops,
             suspended: &suspended,
             tail_calls: vm.tail_calls,

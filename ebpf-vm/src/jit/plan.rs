@@ -27,11 +27,15 @@ pub(super) struct Plan {
     /// cleared when a function begins, and whoever else wants to see the stack gets a clean one first.
     pub exact: bool,
     pub track: Track,
+    /// Does the program begin with the same registers whenever it begins, and is it left by its first function alone?
+    /// Then it need not look for them, and says which ones it leaves behind.
+    pub fresh: bool,
     called: Vec<u32>,
 }
 
 impl Plan {
-    pub fn new(program: &Program) -> Self {
+    /// `tail_calls`: may it take the place of another one?
+    pub fn new(program: &Program, tail_calls: bool) -> Self {
         let functions = analyse(program);
         let exact = !functions.iter().any(|function| function.lends_stack);
         let mut called: Vec<u32> = program.ops().iter().filter_map(callee).collect();
@@ -42,7 +46,13 @@ impl Plan {
             _ if exact && deepest_chain(program, &functions) <= FRAME_SIZE => Track::Count,
             _ => Track::Ask,
         };
-        Self { functions, exact, track, called }
+        let fresh = track == Track::Nothing && !tail_calls;
+        Self { functions, exact, track, fresh, called }
+    }
+
+    /// Has the program no other function?
+    pub fn is_alone(&self) -> bool {
+        self.track == Track::Nothing
     }
 
     /// The function that begins at a slot.

@@ -160,7 +160,7 @@ extern "C" fn touch(vm: *mut Vm, addr: u64, len: u64) -> u32 {
 extern "C" fn wait(vm: *mut Vm, pc: u64, loops: u64, r6: u64, r7: u64, r8: u64, r9: u64) {
     // SAFETY: generated code passes what it got.
     let (vm, _) = unsafe { parts(vm) };
-    vm.waiting.push(Suspended { pc: pc as u32, loops: loops as u32, kept: [r6, r7, r8, r9] });
+    vm.rare().waiting.push(Suspended { pc: pc as u32, loops: loops as u32, kept: [r6, r7, r8, r9] });
 }
 
 /// A lookup. The host gets memory only to read it, so nothing that the code knows can have changed.
@@ -173,13 +173,24 @@ extern "C" fn lookup<H: Host>(vm: *mut Vm, r1: u64, r2: u64, r3: u64, r4: u64, r
         (run, &*memory, host)
     };
     let Some(map) = handle_map(r1) else { return helper::<H, ID>(vm, r1, r2, r3, r4, r5) };
-    let answer = match catch_unwind(AssertUnwindSafe(|| host.lookup(map, r2, memory))) {
+    let mut find = || match host.quick_lookup(map, r2, memory) {
+        Some(found) => Some(Ok(found)),
+        None => host.lookup(map, r2, memory),
+    };
+    let answer = match catch_unwind(AssertUnwindSafe(&mut find)) {
         Ok(None) => return helper::<H, ID>(vm, r1, r2, r3, r4, r5),
-        Ok(Some(Ok(r0))) if is_value(memory, r1, r0) => return r0,
+        Ok(Some(Ok(r0))) if is_value(memory, r1, r0) && run.find_maps(host) => return r0,
         Ok(Some(answer)) => Answer::Outcome(answer.map(Outcome::Return)),
         Err(panic) => Answer::Panic(panic),
     };
-    run.answer = Some(answer);
+    leave_with(run, answer)
+}
+
+/// The interpreter draws the conclusion.
+#[cold]
+#[inline(never)]
+fn leave_with(run: &mut Vm, answer: Answer) -> u64 {
+    run.rare().answer = Some(answer);
     run.status = LEAVE;
     0
 }
@@ -195,13 +206,10 @@ extern "C" fn redirect_map<H: Host>(vm: *mut Vm, r1: u64, r2: u64, r3: u64, r4: 
     };
     let Some(map) = handle_map(r1) else { return helper::<H, ID>(vm, r1, r2, r3, r4, r5) };
     match catch_unwind(AssertUnwindSafe(|| host.redirect_map(map, r2, r3))) {
-        Ok(Some(r0)) => r0,
+        Ok(Some(r0)) if run.find_maps(host) => r0,
+        Ok(Some(r0)) => leave_with(run, Answer::Outcome(Ok(Outcome::Return(r0)))),
         Ok(None) => helper::<H, ID>(vm, r1, r2, r3, r4, r5),
-        Err(panic) => {
-            run.answer = Some(Answer::Panic(panic));
-            run.status = LEAVE;
-            0
-        }
+        Err(panic) => leave_with(run, Answer::Panic(panic)),
     }
 }
 
@@ -225,7 +233,10 @@ extern "C" fn helper<H: Host, const ID: u32>(
     let answer = match answer {
         Ok(Ok(Outcome::Return(result))) => {
             r0 = result;
-            if vm.find_again(memory) && (ID != id::MAP_LOOKUP_ELEM.0 || is_value(memory, r1, result)) {
+            if vm.is_same_memory(memory)
+                && vm.find_maps(host)
+                && (ID != id::MAP_LOOKUP_ELEM.0 || is_value(memory, r1, result))
+            {
                 return r0;
             }
             Answer::Outcome(Ok(Outcome::Return(result)))
@@ -236,7 +247,7 @@ extern "C" fn helper<H: Host, const ID: u32>(
                 Outcome::TailCall(_) => vm.tail_calls == MAX_TAIL_CALLS,
                 _ => false,
             };
-            if vm.find_again(memory) && goes_on {
+            if vm.is_same_memory(memory) && vm.find_maps(host) && goes_on {
                 vm.status = UNCHANGED;
                 return r0;
             }
@@ -245,7 +256,7 @@ extern "C" fn helper<H: Host, const ID: u32>(
         Ok(Err(fault)) => Answer::Outcome(Err(fault)),
         Err(panic) => Answer::Panic(panic),
     };
-    vm.answer = Some(answer);
+    vm.rare().answer = Some(answer);
     vm.status = LEAVE;
     r0
 }

@@ -1,18 +1,19 @@
 //! What generated code and Rust share: one structure with places that both know.
 //!
-//! The pointers in it are found anew whenever somebody may have changed what they point to: at the start of a
-//! run, and after every helper. Nothing of it outlives a run.
+//! Little of it is set for a run: what memory has to say (bounds of the packet, where slabs and stacks are) generated
+//! code reads in [`Memory`] itself, at known places ([`crate::memory::at`]), whenever something may have changed it. The
+//! pointers here are found anew after every helper. Nothing of it outlives a run.
 
 use std::any::Any;
 use std::ffi::c_void;
-use std::mem::offset_of;
+use std::mem::{MaybeUninit, offset_of};
 
 use super::trampolines::Table;
 use crate::fault::HelperFault;
-use crate::host::{Outcome, ProgIdx};
-use crate::insn::Size;
+use crate::helpers::Entry;
+use crate::host::{Host, Outcome, ProgIdx};
+use crate::interp::MAX_CALL_FRAMES;
 use crate::interp::resume::Suspended;
-use crate::interp::{Limits, MAX_CALL_FRAMES};
 use crate::memory::{self, Direct, FRAME_SIZE, Memory, Slab};
 
 /// A helper has answered: go on.
@@ -30,49 +31,54 @@ pub(super) enum Answer {
     Panic(Box<dyn Any + Send>),
 }
 
+/// What few runs need.
+#[derive(Default)]
+pub(super) struct Rare {
+    pub answer: Option<Answer>,
+    /// Who waits, the innermost first.
+    pub waiting: Vec<Suspended>,
+}
+
 /// A run.
 #[repr(C)]
 pub(super) struct Vm {
-    /// What a function begins with, returns, or leaves behind; in between, some are in machine registers.
-    pub regs: [u64; 11],
+    /// What a function begins with, returns, or leaves behind; in between, some are in machine registers. Of a fresh
+    /// start ([`Start::fresh`](super::Start)) none is there: the code knows them, and says in [`Vm::saved`] which
+    /// ones it has left.
+    pub regs: [MaybeUninit<u64>; 11],
     /// The budget.
     pub left: u64,
-    /// How often the function that is left has passed a `may_goto`.
-    pub loops: u32,
+    pub memory: *mut Memory,
+    pub table: *const Table,
+    /// The maps as helpers see them, if the code looks up by itself.
+    pub entries: *const Entry,
+    /// The CPU, for the same purpose.
+    pub cpu: u64,
     /// The instruction that calls or leaves.
     pub pc: u32,
+    /// A bit for each register that is in [`Vm::regs`] after a fresh start was left.
+    pub saved: u32,
+    /// How often the function that is left has passed a `may_goto`.
+    pub loops: u32,
     /// The helper that is called.
     pub helper: u32,
     /// What a helper has answered, or why the run leaves.
     pub status: u32,
-    /// Has the packet been written to?
-    pub written: u32,
-    /// The packet's first byte that can be accessed.
-    pub packet: *mut u8,
-    /// Its address in the program.
-    pub packet_lo: u64,
-    /// How many bytes from there on can be the first of an access of 1, 2, 4 and 8 bytes.
-    pub packet_limits: [u64; 4],
-    pub context: *const u8,
-    /// Where the current function's stack ends.
+    /// Where the current function's stack ends; of programs with one function, that is known.
     pub stack_top: *mut u8,
-    /// What the current function has used of it.
+    /// What the current function has used of it; null in programs with one function.
     pub used: *mut u32,
-    pub slabs: *const Slab,
-    pub table: *const Table,
 
-    pub memory: *mut Memory,
     pub host: *mut c_void,
     pub prog: ProgIdx,
     pub tail_calls: u32,
     /// How many maps the code knows, and how many functions are active.
-    pub maps: usize,
-    pub frames: usize,
-    pub packet_len: usize,
-    pub stack: *mut u8,
-    pub answer: Option<Answer>,
-    /// Who waits, the innermost first.
-    pub waiting: Vec<Suspended>,
+    pub maps: u32,
+    pub frames: u32,
+    /// Up to which map it looks up by itself.
+    pub looks: u32,
+    pub stack: *const u8,
+    pub rare: Option<Box<Rare>>,
 }
 
 /// Places in [`Vm`], as generated code names them.
@@ -81,23 +87,23 @@ pub(super) mod at {
 
     pub const REGS: i32 = offset_of!(Vm, regs) as i32;
     pub const LEFT: i32 = offset_of!(Vm, left) as i32;
+    pub const MEMORY: i32 = offset_of!(Vm, memory) as i32;
+    pub const TABLE: i32 = offset_of!(Vm, table) as i32;
+    pub const ENTRIES: i32 = offset_of!(Vm, entries) as i32;
+    pub const CPU: i32 = offset_of!(Vm, cpu) as i32;
     pub const LOOPS: i32 = offset_of!(Vm, loops) as i32;
     pub const PC: i32 = offset_of!(Vm, pc) as i32;
+    pub const SAVED: i32 = offset_of!(Vm, saved) as i32;
     pub const HELPER: i32 = offset_of!(Vm, helper) as i32;
     pub const STATUS: i32 = offset_of!(Vm, status) as i32;
-    pub const WRITTEN: i32 = offset_of!(Vm, written) as i32;
-    pub const PACKET: i32 = offset_of!(Vm, packet) as i32;
-    pub const PACKET_LO: i32 = offset_of!(Vm, packet_lo) as i32;
-    pub const PACKET_LIMITS: i32 = offset_of!(Vm, packet_limits) as i32;
-    pub const CONTEXT: i32 = offset_of!(Vm, context) as i32;
     pub const STACK_TOP: i32 = offset_of!(Vm, stack_top) as i32;
     pub const USED: i32 = offset_of!(Vm, used) as i32;
-    pub const SLABS: i32 = offset_of!(Vm, slabs) as i32;
-    pub const TABLE: i32 = offset_of!(Vm, table) as i32;
 
     /// The same in a slab, from the slab's start; [`Slab`] begins with it.
     pub const LOADS: i64 = offset_of!(Direct, loads) as i64;
     pub const STORES: i64 = offset_of!(Direct, stores) as i64;
+    /// For loads; for stores behind it.
+    pub const WHOLE: i64 = offset_of!(Direct, whole) as i64;
     pub const VALUE_SIZE: i64 = offset_of!(Direct, value_size) as i64;
     /// A boxed slice is its address, then its length: [`super::super::code`] makes sure of it.
     pub const BYTES: i64 = offset_of!(Direct, bytes) as i64;
@@ -105,62 +111,52 @@ pub(super) mod at {
 }
 
 impl Vm {
-    /// A run at its start, with nothing found yet.
+    /// The registers of a program at its start.
+    pub const FIRST: [u64; 11] =
+        [0, memory::context_address(), 0, 0, 0, 0, 0, 0, 0, 0, memory::stack_address(0)];
+
+    /// All registers are there from now on: those that nobody has saved are as they were at a program's start.
+    pub fn complete(&mut self, saved: u32) -> [u64; 11] {
+        std::array::from_fn(|reg| {
+            let slot = &mut self.regs[reg];
+            match saved >> reg & 1 {
+                0 => *slot.write(Self::FIRST[reg]),
+                // SAFETY: the code has stored it, or `complete` has.
+                _ => unsafe { slot.assume_init() },
+            }
+        })
+    }
+
+    /// What few runs need, from now on.
+    pub fn rare(&mut self) -> &mut Rare {
+        self.rare.get_or_insert_default()
+    }
+
+    /// Finds the stack of a program's first function.
     #[inline(always)]
-    pub fn new(
-        entry: ProgIdx,
-        memory: *mut Memory,
-        host: *mut c_void,
-        table: &'static Table,
-        maps: usize,
-        limits: Limits,
-    ) -> Self {
-        let null = std::ptr::null_mut();
-        Self {
-            regs: [0, memory::context_address(), 0, 0, 0, 0, 0, 0, 0, 0, memory::stack_address(0)],
-            left: limits.budget,
-            loops: 0,
-            pc: 0,
-            helper: 0,
-            status: GO_ON,
-            written: 0,
-            packet: null,
-            packet_lo: 0,
-            packet_limits: [0; 4],
-            context: null,
-            stack_top: null,
-            used: std::ptr::null_mut(),
-            slabs: std::ptr::null(),
-            table,
-            memory,
-            host,
-            prog: entry,
-            tail_calls: 0,
-            maps,
-            frames: 0,
-            packet_len: usize::MAX,
-            stack: null,
-            answer: None,
-            waiting: Vec::new(),
+    pub fn find_first_stack(&mut self, memory: &mut Memory, alone: bool) {
+        if alone {
+            (self.frames, self.stack) = (1, memory.stack.direct().1.as_ptr());
+            self.used = std::ptr::null_mut();
+        } else {
+            self.find_stack(memory);
         }
     }
 
-    /// Finds everything that generated code goes to by itself.
+    /// Finds the maps again that the code looks up in by itself: `false` if the host has none, or not enough.
     #[inline(always)]
-    pub fn find(&mut self, memory: &mut Memory) {
-        self.context = memory.context_bytes().as_ptr();
-        self.find_stack(memory);
-        self.find_packet(memory);
-        self.slabs = memory.slabs().as_ptr();
+    pub fn find_maps<H: Host>(&mut self, host: &mut H) -> bool {
+        match find_maps(host, self.looks) {
+            Some(entries) => self.entries = entries,
+            None => return false,
+        }
+        true
     }
 
-    /// After a helper, which can have done anything to memory: finds what may have moved. `false` if
-    /// generated code cannot go on with what is there now.
+    /// Can generated code go on after a helper, which can have done anything to memory?
     #[inline]
-    pub fn find_again(&mut self, memory: &mut Memory) -> bool {
-        self.find_packet(memory);
-        self.slabs = memory.slabs().as_ptr();
-        self.is_same_stack(memory) && memory.slabs().len() >= self.maps
+    pub fn is_same_memory(&self, memory: &mut Memory) -> bool {
+        self.is_same_stack(memory) && memory.slabs().len() >= self.maps as usize
     }
 
     /// Are the functions still active that were when the code last looked, with room for others? Only a host that
@@ -168,21 +164,10 @@ impl Vm {
     #[inline]
     pub fn is_same_stack(&self, memory: &mut Memory) -> bool {
         let (frames, stack) = memory.stack.direct();
-        frames == self.frames
+        frames == self.frames as usize
             && stack.len() >= MAX_CALL_FRAMES * FRAME_SIZE as usize
-            && std::ptr::eq(stack.as_mut_ptr(), self.stack)
-            && std::ptr::eq(memory.stack.used(), self.used)
-    }
-
-    #[inline(always)]
-    fn find_packet(&mut self, memory: &mut Memory) {
-        let (lo, window) = memory.packet_window();
-        (self.packet, self.packet_lo) = (window.as_mut_ptr(), lo);
-        if window.len() != self.packet_len {
-            self.packet_len = window.len();
-            let first = window.len() as u64 + 1;
-            self.packet_limits = Size::ALL.map(|size| first.saturating_sub(size.bytes().into()));
-        }
+            && std::ptr::eq(stack.as_ptr(), self.stack)
+            && (self.used.is_null() || std::ptr::eq(memory.stack.used(), self.used))
     }
 
     /// The current function's stack.
@@ -190,10 +175,20 @@ impl Vm {
     pub fn find_stack(&mut self, memory: &mut Memory) {
         let (frames, stack) = memory.stack.direct();
         let end = frames * FRAME_SIZE as usize;
-        self.frames = frames;
-        self.stack = stack.as_mut_ptr();
+        self.frames = frames as u32;
+        self.stack = stack.as_ptr();
         self.stack_top = stack[..end].as_mut_ptr_range().end;
         self.used = memory.stack.used();
-        self.regs[10] = memory::stack_address(frames - 1);
+        self.regs[10].write(memory::stack_address(frames - 1));
     }
+}
+
+/// The maps that the code looks up in by itself, so many at least: none if the host does not have them.
+#[inline(always)]
+pub(super) fn find_maps<H: Host>(host: &mut H, looks: u32) -> Option<*const Entry> {
+    if looks == 0 {
+        return Some(std::ptr::null());
+    }
+    let entries = host.maps()?.entries();
+    (entries.len() >= looks as usize).then_some(entries.as_ptr())
 }

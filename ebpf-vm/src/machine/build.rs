@@ -147,7 +147,7 @@ impl Builder {
         }
         let programs = link.decode(&self.objects)?;
         let Link { maps, names, memory, programs: places, .. } = link;
-        let code = Code::new(programs, self.engine);
+        let code = Code::with_maps(programs, self.engine, &maps);
         let linked = Linked { objects: self.objects, programs: places, maps: names, code, cpus: self.cpus };
         Ok(Machine { linked: Arc::new(linked), maps, memory, limits: self.limits })
     }

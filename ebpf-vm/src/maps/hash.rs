@@ -11,33 +11,37 @@ use super::values::{Caller, Values};
 use super::{UPDATE_EXIST, UPDATE_LOCK, UPDATE_NOEXIST};
 use crate::memory::Slab;
 
-/// A hash.
+/// A hash. Code that the JIT has made looks keys up in it by itself, as [`Hash::find`] does for a program.
 #[derive(Clone, Debug)]
+#[repr(C)]
 pub(super) struct Hash {
     pub keys: KeyIndex,
-    pub values: Values,
-    pub lru: Option<Lru>,
-}
-
-/// What was used, by slot.
-#[derive(Clone, Debug)]
-pub(super) struct Lru {
-    used: Vec<bool>,
+    /// Which slots were used since the hand's last turn: 0 or 1 for each slot. Empty in maps that drop nothing.
+    pub used: Box<[u8]>,
     hand: u32,
-}
-
-impl Lru {
-    pub fn new(slots: u32) -> Self {
-        Self { used: vec![false; slots as usize], hand: 0 }
-    }
+    pub values: Values,
 }
 
 impl Hash {
+    pub fn new(key_size: u32, capacity: u32, values: Values, lru: bool) -> Self {
+        let slots = if lru { KeyIndex::slots(capacity) as usize } else { 0 };
+        Self { keys: KeyIndex::new(key_size, capacity), used: vec![0; slots].into(), hand: 0, values }
+    }
+
+    /// For a map that is none.
+    pub fn none(values: Values) -> Self {
+        Self { keys: KeyIndex::none(), used: Box::default(), hand: 0, values }
+    }
+
+    pub fn is_lru(&self) -> bool {
+        !self.used.is_empty()
+    }
+
     /// The element of a key. A program's lookup counts as use.
     pub fn find(&mut self, key: &[u8], caller: Caller) -> Option<u32> {
         let found = self.keys.find(key)?;
-        if let (Some(lru), Caller::Program(_)) = (&mut self.lru, caller) {
-            lru.used[found as usize] = true;
+        if let Caller::Program(_) = caller {
+            self.mark(found);
         }
         Some(found)
     }
@@ -46,8 +50,8 @@ impl Hash {
     #[inline(always)]
     pub fn find_sized<const N: usize>(&mut self, key: &[u8; N], caller: Caller) -> Option<u32> {
         let found = self.keys.find_sized::<N>(key)?;
-        if let (Some(lru), Caller::Program(_)) = (&mut self.lru, caller) {
-            lru.used[found as usize] = true;
+        if let Caller::Program(_) = caller {
+            self.mark(found);
         }
         Some(found)
     }
@@ -85,7 +89,7 @@ impl Hash {
     }
 
     fn insert(&mut self, slab: &mut Slab, key: &[u8], value: &[u8], caller: Caller) -> Result<(), Errno> {
-        if self.keys.is_full() && self.lru.is_some() {
+        if self.keys.is_full() && self.is_lru() {
             self.evict();
         }
         let element = self.keys.insert(key).ok_or(Errno::E2BIG)?;
@@ -95,22 +99,21 @@ impl Hash {
     }
 
     fn mark(&mut self, element: u32) {
-        if let Some(lru) = &mut self.lru {
-            lru.used[element as usize] = true;
+        if let Some(used) = self.used.get_mut(element as usize) {
+            *used = 1;
         }
     }
 
     /// Drops the first element that was not used since the hand's last turn.
     fn evict(&mut self) {
-        let Some(lru) = &mut self.lru else { return };
         // Two turns at most: the first one takes all marks off.
         let victim = loop {
-            let Some(slot) = self.keys.used_from(lru.hand) else {
-                lru.hand = 0;
+            let Some(slot) = self.keys.used_from(self.hand) else {
+                self.hand = 0;
                 continue;
             };
-            lru.hand = slot + 1;
-            if !std::mem::take(&mut lru.used[slot as usize]) {
+            self.hand = slot + 1;
+            if std::mem::take(&mut self.used[slot as usize]) == 0 {
                 break slot;
             }
         };

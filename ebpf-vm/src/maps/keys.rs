@@ -1,5 +1,8 @@
 //! Which slot a key has: a hash table with open addressing, made at its full size.
 //!
+//! Keys that somebody has chosen to collide do not slow it down for long: where a search was too long, the table is made
+//! anew with another multiplier, which nobody can observe.
+//!
 //! Nothing is allocated by an operation but room in the list of free slots. Iteration is in the order of insertion:
 //! never by addresses or chance. A replaced element moves to a spare slot, as the kernel's does (who still points to
 //! the old value sees the old value), and keeps its place in the order.
@@ -9,33 +12,45 @@
 
 /// Odd, with no pattern (the fraction of the golden ratio).
 const MULTIPLIER: u64 = 0x9e37_79b9_7f4a_7c15;
+/// Places that an insertion may look at before the table is made anew; twice as many after that.
+const PATIENCE: usize = 128;
 /// No slot: an end of the order.
 const NONE: u32 = u32::MAX;
 /// In place of a neighbour: the slot is not in use.
 const FREE: u32 = u32::MAX - 1;
 
 /// Keys of equal length and their slots.
+///
+/// Code that the JIT has made searches the table by itself: at places of fields, in the way of [`KeyIndex::find`]. It
+/// relies on every slot of the table having a key, and on an empty place.
 #[derive(Clone, Debug)]
+#[repr(C)]
 pub(super) struct KeyIndex {
+    /// Places of the table, less one.
+    pub(super) mask: u64,
+    /// What keys are multiplied with: odd.
+    pub(super) multiplier: u64,
+    /// Slot plus one; 0 is empty. A power of two long, at most half full.
+    pub(super) table: Box<[u32]>,
+    /// Keys by slot; slots in use and free ones alike.
+    pub(super) keys: Box<[u8]>,
     key_size: usize,
     capacity: u32,
     len: u32,
-    /// Keys by slot; slots in use and free ones alike.
-    keys: Vec<u8>,
     /// The slots inserted before and after, by slot.
     order: Vec<[u32; 2]>,
     first: u32,
     last: u32,
     /// The next slot of each active walk, the innermost last.
     walks: Vec<u32>,
-    /// Slot plus one; 0 is empty. A power of two long, at most half full.
-    table: Vec<u32>,
     /// Freed slots, the last one freed is the first one taken.
     free: Vec<u32>,
     /// Slots from here on were never used.
     fresh: u32,
     /// Takes the place of an element that is replaced.
     spare: u32,
+    /// See [`PATIENCE`].
+    patience: usize,
 }
 
 impl KeyIndex {
@@ -47,19 +62,44 @@ impl KeyIndex {
     pub fn new(key_size: u32, capacity: u32) -> Self {
         let slots = Self::slots(capacity) as usize;
         let key_size = key_size as usize;
+        let places = (slots * 2).next_power_of_two();
         Self {
+            mask: places as u64 - 1,
+            multiplier: MULTIPLIER,
+            table: vec![0; places].into(),
+            keys: vec![0; slots * key_size].into(),
             key_size,
             capacity,
             len: 0,
-            keys: vec![0; slots * key_size],
             order: vec![[FREE; 2]; slots],
             first: NONE,
             last: NONE,
             walks: Vec::new(),
-            table: vec![0; (slots * 2).next_power_of_two()],
             free: Vec::new(),
             fresh: 0,
             spare: capacity,
+            patience: PATIENCE,
+        }
+    }
+
+    /// For a map that has none: nothing is allocated.
+    pub fn none() -> Self {
+        Self {
+            mask: 0,
+            multiplier: MULTIPLIER,
+            table: Box::default(),
+            keys: Box::default(),
+            key_size: 0,
+            capacity: 0,
+            len: 0,
+            order: Vec::new(),
+            first: NONE,
+            last: NONE,
+            walks: Vec::new(),
+            free: Vec::new(),
+            fresh: 0,
+            spare: 0,
+            patience: PATIENCE,
         }
     }
 
@@ -80,18 +120,22 @@ impl KeyIndex {
         self.order[slot as usize][1] != FREE
     }
 
+    /// Where the search for a key begins: word by word, the last one filled up with zeroes.
     #[inline(always)]
     fn home(&self, key: &[u8]) -> usize {
-        let mut hash = 0_u64;
+        let mut hash = 0;
         let (words, rest) = key.as_chunks::<8>();
-        for word in words {
-            hash = (hash ^ u64::from_le_bytes(*word)).wrapping_mul(MULTIPLIER);
+        let mut mix = |word: [u8; 8]| {
+            hash = (hash ^ u64::from_le_bytes(word)).wrapping_mul(self.multiplier);
             hash ^= hash >> 32;
+        };
+        words.iter().copied().for_each(&mut mix);
+        if !rest.is_empty() {
+            let mut last = [0; 8];
+            last[..rest.len()].copy_from_slice(rest);
+            mix(last);
         }
-        let mut last = [0; 8];
-        last[..rest.len()].copy_from_slice(rest);
-        hash = (hash ^ u64::from_le_bytes(last)).wrapping_mul(MULTIPLIER);
-        (hash ^ hash >> 32) as usize & (self.table.len() - 1)
+        hash as usize & (self.table.len() - 1)
     }
 
     /// Where in the table a key is, or where it would be.
@@ -109,17 +153,16 @@ impl KeyIndex {
     /// A key's slot.
     pub fn find(&self, key: &[u8]) -> Option<u32> {
         match self.key_size {
-            4 => self.find_sized::<4>(key),
-            8 => self.find_sized::<8>(key),
-            16 => self.find_sized::<16>(key),
+            4 => self.find_sized::<4>(key.first_chunk()?),
+            8 => self.find_sized::<8>(key.first_chunk()?),
+            16 => self.find_sized::<16>(key.first_chunk()?),
             _ => self.place(key).1,
         }
     }
 
     /// The same for keys of one length, which the compiler then hashes and compares in registers.
     #[inline(always)]
-    pub fn find_sized<const N: usize>(&self, key: &[u8]) -> Option<u32> {
-        let key: &[u8; N] = key.first_chunk()?;
+    pub fn find_sized<const N: usize>(&self, key: &[u8; N]) -> Option<u32> {
         let (keys, _) = self.keys.as_chunks::<N>();
         let mut at = self.home(key);
         loop {
@@ -144,7 +187,24 @@ impl KeyIndex {
         self.put(at, slot, key);
         self.join(slot, [self.last, NONE]);
         self.len += 1;
+        if at.wrapping_sub(self.home(key)) & (self.table.len() - 1) > self.patience {
+            self.make_table_anew();
+        }
         Some(slot)
+    }
+
+    /// With another multiplier. Patience doubles, so that it happens a few times at most whatever the keys are.
+    #[cold]
+    fn make_table_anew(&mut self) {
+        self.patience *= 2;
+        self.multiplier = self.multiplier.wrapping_mul(MULTIPLIER).rotate_left(32) | 1;
+        self.table.fill(0);
+        for slot in 0..Self::slots(self.capacity) {
+            if self.is_used(slot) {
+                let (at, _) = self.place(self.key(slot));
+                self.table[at] = slot + 1;
+            }
+        }
     }
 
     /// The slot takes a place in the order, between these two.

@@ -1,11 +1,15 @@
 //! LPM_TRIE: the longest prefix that a key begins with.
 //!
+//! Of tries of IPv4 addresses the answers to whole addresses are kept until the trie changes, a thousand of them: a frame
+//! is seldom the first one to where it goes.
+//!
 //! A key is a length in bits (32 bits, of the machine's byte order: little endian here) and the bytes of an
 //! address, the highest bit first. Iteration is in the kernel's order: a prefix after all longer ones within
 //! it, lower addresses first.
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 
 use xdpsim_devmap::Errno;
 
@@ -31,7 +35,22 @@ pub(super) struct Lpm {
     lengths: Vec<u32>,
     /// The lengths that some prefix has, the longest first.
     present: Vec<u32>,
+    /// Answers for whole IPv4 addresses; none in tries of other keys.
+    recent: Box<[Recent]>,
+    /// How often the trie was changed, from 1: answers of before are none.
+    epoch: u64,
 }
+
+/// What a lookup found: the same will be found until the trie changes.
+#[derive(Clone, Copy, Debug, Default)]
+struct Recent {
+    epoch: u64,
+    address: u32,
+    element: Option<NonZeroU32>,
+}
+
+/// Answers that are kept: a power of two.
+const RECENT: usize = 1024;
 
 /// A prefix without bits beyond its length, ordered as the kernel iterates.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -96,6 +115,8 @@ impl Lpm {
             given: BTreeMap::new(),
             lengths: vec![0; max_bits + 1],
             present: Vec::new(),
+            recent: if max_bits == 32 { vec![Recent::default(); RECENT].into() } else { Box::default() },
+            epoch: 1,
         }
     }
 
@@ -108,36 +129,51 @@ impl Lpm {
     }
 
     /// The element of the longest prefix that matches.
-    pub fn find(&self, key: &[u8]) -> Option<u32> {
+    pub fn find(&mut self, key: &[u8]) -> Option<u32> {
+        match key.as_array() {
+            Some(key) => self.find_ipv4(key),
+            None => self.find_any(key),
+        }
+    }
+
+    /// The same for keys of 8 bytes.
+    #[inline]
+    pub fn find_ipv4(&mut self, key: &[u8; 8]) -> Option<u32> {
+        const WHOLE: u32 = 32;
+        // In two parts, as it was written: a load of both would wait for both stores.
+        let ([bits @ .., _, _, _, _], [_, _, _, _, address @ ..]) = (*key, *key);
+        let (bits, address) = (u32::from_le_bytes(bits), u32::from_be_bytes(address));
+        let place = (address.wrapping_mul(0x9e37_79b1) >> 22) as usize;
+        let place = if bits == WHOLE { place } else { usize::MAX };
+        match self.recent.get(place) {
+            Some(recent) if (recent.epoch, recent.address) == (self.epoch, address) => {
+                return recent.element.map(|element| element.get() - 1);
+            }
+            _ if bits > self.max_bits() => return None,
+            _ => {}
+        }
+        let found = self.present.iter().filter(|length| **length <= bits).find_map(|length| {
+            let cut = address & u32::MAX.checked_shl(32 - length).unwrap_or(0);
+            let key = u64::from(cut.swap_bytes()) << 32 | u64::from(*length);
+            self.keys.find_sized(&key.to_le_bytes())
+        });
+        if let Some(recent) = self.recent.get_mut(place) {
+            let element = found.and_then(|element| NonZeroU32::new(element + 1));
+            *recent = Recent { epoch: self.epoch, address, element };
+        }
+        found
+    }
+
+    fn find_any(&self, key: &[u8]) -> Option<u32> {
         let bits = length(key);
         if bits > self.max_bits() {
             return None;
-        }
-        if let Some(key) = key.as_array::<8>() {
-            return self.find_ipv4(key);
         }
         let mut lengths = self.present.iter().copied().filter(|length| *length <= bits);
         let mut prefix = [0; MAX_KEY];
         lengths.find_map(|bits| {
             cut(key, bits, &mut prefix);
             self.keys.find(&prefix[..key.len()])
-        })
-    }
-
-    /// The same for keys of 8 bytes.
-    #[inline]
-    pub fn find_ipv4(&self, key: &[u8; 8]) -> Option<u32> {
-        let [length @ .., _, _, _, _] = *key;
-        let bits = u32::from_le_bytes(length);
-        if bits > self.max_bits() {
-            return None;
-        }
-        let [_, _, _, _, address @ ..] = *key;
-        let address = u32::from_be_bytes(address);
-        self.present.iter().copied().filter(|length| *length <= bits).find_map(|bits| {
-            let cut = address & u32::MAX.checked_shl(32 - bits).unwrap_or(0);
-            let [low, high] = [bits.to_le_bytes(), cut.to_be_bytes()].map(u32::from_le_bytes);
-            self.keys.find_sized::<8>(&(u64::from(high) << 32 | u64::from(low)).to_le_bytes())
         })
     }
 
@@ -157,6 +193,7 @@ impl Lpm {
         if flags > UPDATE_EXIST || bits > self.max_bits() {
             return Err(Errno::EINVAL);
         }
+        self.epoch += 1;
         let mut prefix = [0; MAX_KEY];
         cut(key, bits, &mut prefix);
         let prefix = &prefix[..key.len()];
@@ -183,6 +220,7 @@ impl Lpm {
         let mut prefix = [0; MAX_KEY];
         cut(key, bits, &mut prefix);
         let prefix = &prefix[..key.len()];
+        self.epoch += 1;
         self.keys.remove(prefix).ok_or(Errno::ENOENT)?;
         self.count(bits, false);
         self.given.remove(&Prefix(prefix.to_vec()));

@@ -16,6 +16,8 @@
 //! **Not the kernel's**: which element a full LRU map drops, and how many at once.
 
 mod array;
+#[cfg(feature = "jit")]
+pub(crate) mod direct;
 mod hash;
 mod keys;
 pub mod kind;
@@ -24,6 +26,7 @@ mod queue;
 mod quick;
 mod refs;
 mod ring;
+mod shape;
 pub mod targets;
 mod values;
 
@@ -32,7 +35,7 @@ use xdpsim_devmap::{CpuId, Errno};
 use crate::load::MapSpec;
 use crate::memory::Slab;
 use array::{Array, next_index};
-use hash::{Hash, Lru};
+use hash::Hash;
 use keys::KeyIndex;
 use kind::{MAX_BYTES, MAX_ENTRIES};
 use lpm::Lpm;
@@ -42,6 +45,7 @@ use values::Values;
 
 pub use kind::Kind;
 pub use ring::Ring;
+pub(crate) use shape::{Shape, Way};
 pub use targets::Targets;
 pub use values::Caller;
 
@@ -54,7 +58,14 @@ pub const UPDATE_LOCK: u64 = 4;
 
 /// A map.
 #[derive(Clone, Debug)]
+#[repr(C)]
 pub struct Map {
+    /// How a program's lookup goes, for code that does it by itself: see [`Shape::bits`]; 0 if it has to ask.
+    shape: u64,
+    /// Elements of an array; 0 of others.
+    len: u64,
+    /// The hash, if it is one.
+    hash: Hash,
     kind: Kind,
     spec: MapSpec,
     values: Values,
@@ -64,7 +75,8 @@ pub struct Map {
 #[derive(Clone, Debug)]
 enum Holds {
     Array(Array),
-    Hash(Hash),
+    /// [`Map::hash`]
+    Hash,
     Lpm(Lpm),
     Queue(Queue),
     Refs(Refs),
@@ -98,6 +110,10 @@ impl Map {
         }
         let values = Values::new(spec.value_size, kind.is_percpu().then_some(cpus.max(1))).with_lock(lock);
         let (holds, slots) = holds(kind, &spec, values)?;
+        let hash = match holds {
+            Holds::Hash => Hash::new(spec.key_size, spec.max_entries, values, kind.is_lru()),
+            _ => Hash::none(values),
+        };
         let slab = match (&holds, slots) {
             (Holds::Ring(_), _) => Ring::slab_size(spec.max_entries).and_then(Slab::records),
             (_, 0) => Some(Slab::empty()),
@@ -108,13 +124,21 @@ impl Map {
         let slab = slab.ok_or(Errno::ENOMEM)?;
         let read_only = spec.flags & kind::flag::RDONLY_PROG != 0;
         let slab = if read_only { slab.read_only() } else { slab };
-        Ok((Self { kind, spec, values, holds }, slab))
+        let len = if let Holds::Array(array) = &holds { array.len.into() } else { 0 };
+        let shape = Shape::of(kind, spec.key_size, values, slab.offset(1)).map_or(0, Shape::bits);
+        Ok((Self { shape, len, hash, kind, spec, values, holds }, slab))
     }
 
     /// Its kind.
     #[must_use]
     pub fn kind(&self) -> Kind {
         self.kind
+    }
+
+    /// How a program's lookup goes, if code can do it by itself.
+    #[cfg(feature = "jit")]
+    pub(crate) fn shape(&self) -> Option<Shape> {
+        Shape::from_bits(self.shape)
     }
 
     /// What it was created with.
@@ -128,7 +152,7 @@ impl Map {
     pub fn len(&self) -> u32 {
         match &self.holds {
             Holds::Array(array) => array.len,
-            Holds::Hash(hash) => hash.keys.len(),
+            Holds::Hash => self.hash.keys.len(),
             Holds::Lpm(lpm) => lpm.len(),
             Holds::Queue(queue) => queue.len(),
             Holds::Refs(refs) => refs.len(),
@@ -156,7 +180,7 @@ impl Map {
     pub fn lookup(&mut self, key: &[u8], caller: Caller) -> Option<u32> {
         let element = match &mut self.holds {
             Holds::Array(array) => array.find(key)?,
-            Holds::Hash(hash) => hash.find(key, caller)?,
+            Holds::Hash => self.hash.find(key, caller)?,
             Holds::Lpm(lpm) => lpm.find(key)?,
             Holds::Queue(_) | Holds::Refs(_) | Holds::Ring(_) => return None,
         };
@@ -179,7 +203,7 @@ impl Map {
     pub fn begin_walk(&mut self, nested: bool) -> Result<(), Errno> {
         match &mut self.holds {
             Holds::Array(_) => {}
-            Holds::Hash(hash) => hash.keys.begin_walk(nested),
+            Holds::Hash => self.hash.keys.begin_walk(nested),
             _ => return Err(Errno::EINVAL),
         }
         Ok(())
@@ -194,9 +218,9 @@ impl Map {
                 key.extend(done.to_le_bytes());
                 (done < array.len).then_some(done)?
             }
-            Holds::Hash(hash) => {
-                let element = hash.keys.walk()?;
-                key.extend_from_slice(hash.keys.key(element));
+            Holds::Hash => {
+                let element = self.hash.keys.walk()?;
+                key.extend_from_slice(self.hash.keys.key(element));
                 element
             }
             _ => return None,
@@ -206,8 +230,8 @@ impl Map {
 
     /// The innermost walk ends.
     pub fn end_walk(&mut self) {
-        if let Holds::Hash(hash) = &mut self.holds {
-            hash.keys.end_walk();
+        if let Holds::Hash = self.holds {
+            self.hash.keys.end_walk();
         }
     }
 
@@ -218,7 +242,7 @@ impl Map {
     pub fn read(&mut self, slab: &Slab, key: &[u8], out: &mut Vec<u8>) -> Result<(), Errno> {
         let element = match &mut self.holds {
             Holds::Array(array) => array.find(key).ok_or(Errno::ENOENT)?,
-            Holds::Hash(hash) => hash.find(key, Caller::Control).ok_or(Errno::ENOENT)?,
+            Holds::Hash => self.hash.find(key, Caller::Control).ok_or(Errno::ENOENT)?,
             Holds::Lpm(lpm) => lpm.find(key).ok_or(Errno::ENOENT)?,
             Holds::Queue(queue) => queue.peek()?,
             Holds::Refs(_) if self.kind == Kind::PerfEventArray => return Err(Errno::ENOTSUPP),
@@ -249,7 +273,7 @@ impl Map {
         }
         match &mut self.holds {
             Holds::Array(array) => array.update(slab, key, value, flags, caller),
-            Holds::Hash(hash) => hash.update(slab, key, value, flags, caller),
+            Holds::Hash => self.hash.update(slab, key, value, flags, caller),
             Holds::Lpm(lpm) => lpm.update(slab, key, value, flags),
             Holds::Queue(queue) => queue.push(slab, value, flags),
             Holds::Refs(refs) => refs.update(key, array::index(value), flags),
@@ -264,7 +288,7 @@ impl Map {
     pub fn delete(&mut self, key: &[u8]) -> Result<(), Errno> {
         match &mut self.holds {
             Holds::Array(_) | Holds::Queue(_) => Err(Errno::EINVAL),
-            Holds::Hash(hash) => hash.delete(key),
+            Holds::Hash => self.hash.delete(key),
             Holds::Lpm(lpm) => lpm.delete(key),
             Holds::Refs(refs) => refs.delete(key),
             Holds::Ring(_) => Err(Errno::ENOTSUPP),
@@ -278,9 +302,9 @@ impl Map {
     pub fn next_key(&self, key: Option<&[u8]>, out: &mut Vec<u8>) -> Result<(), Errno> {
         match &self.holds {
             Holds::Array(array) => out.extend(next_index(array.len, key)?.to_le_bytes()),
-            Holds::Hash(hash) => {
-                let next = hash.next(key).ok_or(Errno::ENOENT)?;
-                out.extend_from_slice(hash.keys.key(next));
+            Holds::Hash => {
+                let next = self.hash.next(key).ok_or(Errno::ENOENT)?;
+                out.extend_from_slice(self.hash.keys.key(next));
             }
             Holds::Lpm(lpm) => out.extend_from_slice(lpm.next(key).ok_or(Errno::ENOENT)?),
             Holds::Refs(refs) => refs.next(key, out)?,
@@ -351,9 +375,7 @@ fn holds(kind: Kind, spec: &MapSpec, values: Values) -> Result<(Holds, u32), Err
     Ok(match kind {
         Kind::Array | Kind::PercpuArray => (Holds::Array(Array { len: max, values }), max),
         Kind::Hash | Kind::PercpuHash | Kind::LruHash | Kind::LruPercpuHash => {
-            let slots = KeyIndex::slots(max);
-            let lru = kind.is_lru().then(|| Lru::new(slots));
-            (Holds::Hash(Hash { keys: KeyIndex::new(spec.key_size, max), values, lru }), slots)
+            (Holds::Hash, KeyIndex::slots(max))
         }
         Kind::LpmTrie => (Holds::Lpm(Lpm::new(spec.key_size, max, values)), KeyIndex::slots(max)),
         Kind::Queue | Kind::Stack => (Holds::Queue(Queue::new(max, kind == Kind::Stack)), max),

@@ -12,9 +12,9 @@ impl Map {
     pub(crate) fn quick_lookup(&mut self, key: u64, memory: &Memory, cpu: CpuId) -> Option<Option<u32>> {
         let element = match (&mut self.holds, self.spec.key_size) {
             (Holds::Array(array), _) => array.find(memory.key::<4>(key)?),
-            (Holds::Hash(hash), 4) => hash.find_sized(memory.key::<4>(key)?, Caller::Program(cpu)),
-            (Holds::Hash(hash), 8) => hash.find_sized(memory.key::<8>(key)?, Caller::Program(cpu)),
-            (Holds::Hash(hash), 16) => hash.find_sized(memory.key::<16>(key)?, Caller::Program(cpu)),
+            (Holds::Hash, 4) => self.hash.find_sized(memory.key::<4>(key)?, Caller::Program(cpu)),
+            (Holds::Hash, 8) => self.hash.find_sized(memory.key::<8>(key)?, Caller::Program(cpu)),
+            (Holds::Hash, 16) => self.hash.find_sized(memory.key::<16>(key)?, Caller::Program(cpu)),
             (Holds::Lpm(lpm), 8) => lpm.find_ipv4(memory.key::<8>(key)?),
             _ => return None,
         };

@@ -141,3 +141,18 @@ fn what_is_too_large_is_refused() {
         assert_eq!(Map::create(&spec, 2).map(drop), Err(Errno::ENOMEM), "{spec:?}");
     }
 }
+
+/// Keys that all begin their search at one place: after some of them they do not.
+#[test]
+fn chosen_keys_do_not_make_searches_long() {
+    let mut index = super::keys::KeyIndex::new(8, 1000);
+    let multiplier = index.multiplier;
+    let inverse = (0..6).fold(1_u64, |x, _| x.wrapping_mul(2_u64.wrapping_sub(multiplier.wrapping_mul(x))));
+    let key = |n: u64| inverse.wrapping_mul(n << 44).to_le_bytes();
+    let slots: Vec<u32> = (1..=1000).map(|n| index.insert(&key(n)).unwrap()).collect();
+    assert_ne!(index.multiplier, multiplier);
+    assert!((1..=1000).zip(&slots).all(|(n, slot)| index.find(&key(n)) == Some(*slot)));
+    assert_eq!(index.find(&key(1001)), None);
+    let mut order = std::iter::successors(index.next(None), |slot| index.next(Some(*slot)));
+    assert!(order.by_ref().eq(slots.iter().copied()), "the order stays");
+}

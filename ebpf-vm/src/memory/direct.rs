@@ -1,30 +1,38 @@
 //! What the JIT needs of memory: where things are, so that its code can go there by itself.
 //!
-//! All of this is safe: references and slices, which the JIT turns into addresses.
+//! All of this is safe: places of fields, references and slices. Boxed slices are read as an address and a length,
+//! which `jit/code.rs` makes sure of.
 
-use super::{Access, CONTEXT_SIZE, Memory, STACK, Slab, split};
+use super::{Access, Memory, STACK, Slab, split};
 use crate::insn::Size;
 
-impl Memory {
-    /// The packet's bytes that can be accessed, and the address of the first.
-    #[inline]
-    pub(crate) fn packet_window(&mut self) -> (u64, &mut [u8]) {
-        let lo = self.packet.data_meta();
-        (lo.into(), self.packet.window())
-    }
+/// Places in [`Memory`], as generated code names them.
+pub(crate) mod at {
+    use std::mem::offset_of;
 
-    /// Something was written to the packet.
-    #[inline]
-    pub(crate) fn packet_written(&mut self) {
-        self.packet.touch();
-    }
+    use super::super::packet::{Packet, Window};
+    use super::super::stack::Stack;
+    use super::Memory;
 
     /// `struct xdp_md`.
-    #[inline]
-    pub(crate) fn context_bytes(&self) -> &[u8; CONTEXT_SIZE as usize] {
-        &self.context
-    }
+    pub const CONTEXT: i32 = offset_of!(Memory, context) as i32;
+    /// The address of the first slab.
+    pub const SLABS: i32 = offset_of!(Memory, slabs) as i32;
+    /// Where the stack of the first function begins.
+    pub const STACK: i32 = (offset_of!(Memory, stack) + offset_of!(Stack, bytes)) as i32;
+    const PACKET: usize = offset_of!(Memory, packet);
+    /// Where the packet's buffer begins, headroom included: address [`BASE`](super::super::BASE) of a program.
+    pub const PACKET_BUFFER: i32 = (PACKET + offset_of!(Packet, buffer)) as i32;
+    /// One byte: was the packet written to?
+    pub const PACKET_DIRTY: i32 = (PACKET + offset_of!(Packet, dirty)) as i32;
+    const WINDOW: usize = PACKET + offset_of!(Packet, window);
+    /// [`Window::lo`]
+    pub const PACKET_LO: i32 = (WINDOW + offset_of!(Window, lo)) as i32;
+    /// [`Window::limits`]
+    pub const PACKET_LIMITS: i32 = (WINDOW + offset_of!(Window, limits)) as i32;
+}
 
+impl Memory {
     /// The values of all maps.
     #[inline]
     pub(crate) fn slabs(&self) -> &[Slab] {

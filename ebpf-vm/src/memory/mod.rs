@@ -24,6 +24,8 @@ mod stack;
 
 use std::fmt;
 
+#[cfg(feature = "jit")]
+pub(crate) use direct::at;
 pub use packet::Packet;
 #[cfg(feature = "jit")]
 pub(crate) use slab::Direct;
@@ -63,7 +65,7 @@ pub const fn context_address() -> u64 {
 
 /// Where an active function's stack ends: its R10.
 #[inline]
-pub(crate) fn stack_address(frame: usize) -> u64 {
+pub(crate) const fn stack_address(frame: usize) -> u64 {
     address(STACK, stack::bounds(frame).1)
 }
 
@@ -173,7 +175,7 @@ pub struct Memory {
     packet: Packet,
     context: [u8; CONTEXT_SIZE as usize],
     pub(crate) stack: Stack,
-    slabs: Vec<Slab>,
+    slabs: Box<[Slab]>,
     keys: Keys,
 }
 
@@ -190,7 +192,9 @@ impl Memory {
     /// After four billion maps.
     pub fn add_slab(&mut self, slab: Slab) -> MapIdx {
         let map = MapIdx(u32::try_from(self.slabs.len()).expect("fewer maps than addresses"));
-        self.slabs.push(slab);
+        let mut slabs = std::mem::take(&mut self.slabs).into_vec();
+        slabs.push(slab);
+        self.slabs = slabs.into_boxed_slice();
         map
     }
 

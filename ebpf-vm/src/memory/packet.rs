@@ -2,6 +2,17 @@
 
 use super::BASE;
 
+/// Which addresses can be accessed, as code that the JIT has made compares them: kept beside the bounds, so that a run
+/// does not have to find it out.
+#[derive(Clone, Debug, Default)]
+#[repr(C)]
+pub(super) struct Window {
+    /// The address of the first byte.
+    pub lo: u64,
+    /// How many bytes from there on can be the first of an access of 1, 2, 4 and 8 bytes.
+    pub limits: [u64; 4],
+}
+
 /// A frame in its buffer. `data_meta <= data <= data_end`; only what is between the first and the last of
 /// them can be accessed.
 ///
@@ -10,8 +21,10 @@ use super::BASE;
 /// frame, whoever grows it clears what it grows into.
 #[derive(Clone, Debug, Default)]
 pub struct Packet {
+    /// What follows from the bounds.
+    pub(super) window: Window,
     /// As long as the longest frame so far needed.
-    buffer: Vec<u8>,
+    pub(super) buffer: Box<[u8]>,
     /// How much of it this frame has, tailroom included.
     size: u32,
     meta: u32,
@@ -19,7 +32,7 @@ pub struct Packet {
     end: u32,
     /// Everything in front of this offset is zero.
     clean: u32,
-    dirty: bool,
+    pub(super) dirty: bool,
 }
 
 impl Packet {
@@ -29,7 +42,7 @@ impl Packet {
         let end = start + bytes.len();
         let size = end + tailroom as usize;
         if self.buffer.len() < size {
-            self.buffer.resize(size, 0);
+            self.grow(size);
         }
         if self.clean < headroom {
             self.buffer[self.clean as usize..start].fill(0);
@@ -37,12 +50,30 @@ impl Packet {
         self.buffer[start..end].copy_from_slice(bytes);
         (self.clean, self.dirty) = (headroom, false);
         (self.meta, self.data, self.end, self.size) = (headroom, headroom + meta, end as u32, size as u32);
+        self.find_window();
+    }
+
+    #[cold]
+    fn grow(&mut self, size: usize) {
+        let mut buffer = std::mem::take(&mut self.buffer).into_vec();
+        buffer.resize(size, 0);
+        self.buffer = buffer.into_boxed_slice();
+    }
+
+    #[inline]
+    fn find_window(&mut self) {
+        let first = u64::from(self.end - self.meta) + 1;
+        // Written out, because this happens for every frame.
+        let less = |bytes| first.saturating_sub(bytes);
+        let limits = [less(1), less(2), less(4), less(8)];
+        self.window = Window { lo: self.data_meta().into(), limits };
     }
 
     pub(super) fn set_bounds(&mut self, meta: u32, data: u32, end: u32) {
         let fits = meta <= data && data <= end && end <= self.size;
         assert!(fits, "packet bounds {meta}, {data}, {end} in a buffer of {}", self.size);
         (self.meta, self.data, self.end) = (meta, data, end);
+        self.find_window();
         self.clean = self.clean.min(meta);
         self.dirty = true;
     }
@@ -105,19 +136,6 @@ impl Packet {
     pub(super) fn buffer_mut(&mut self) -> &mut [u8] {
         (self.clean, self.dirty) = (0, true);
         &mut self.buffer[..self.size as usize]
-    }
-
-    /// What can be accessed, for who sets the mark by [`Packet::touch`].
-    #[cfg(feature = "jit")]
-    #[inline]
-    pub(super) fn window(&mut self) -> &mut [u8] {
-        &mut self.buffer[self.meta as usize..self.end as usize]
-    }
-
-    /// Something was written inside the bounds.
-    #[cfg(feature = "jit")]
-    pub(super) fn touch(&mut self) {
-        self.dirty = true;
     }
 
     /// The bytes at an address, if they are inside the bounds.

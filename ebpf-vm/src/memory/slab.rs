@@ -31,6 +31,8 @@ pub(crate) struct Direct {
     pub loads: [u64; 4],
     /// The same for stores; zero if programs cannot write.
     pub stores: [u64; 4],
+    /// How many first bytes there are for an access of a whole value: for loads, for stores.
+    pub whole: [u64; 2],
     /// Bytes of a value.
     pub value_size: u64,
     /// All values.
@@ -52,12 +54,13 @@ pub struct Slab {
 
 impl Direct {
     fn new(len: u32, value_size: u32, slots: bool) -> Self {
-        let loads = Size::ALL.map(|size| {
-            let first = (u64::from(len) + 1).saturating_sub(size.bytes().into());
+        let first = |size: u32| {
+            let first = (u64::from(len) + 1).saturating_sub(size.into());
             if slots { first } else { 0 }
-        });
+        };
+        let (loads, whole) = (Size::ALL.map(|size| first(size.bytes())), first(value_size));
         let bytes = vec![0; len as usize].into_boxed_slice();
-        Self { loads, stores: loads, value_size: value_size.into(), bytes }
+        Self { loads, stores: loads, whole: [whole; 2], value_size: value_size.into(), bytes }
     }
 }
 
@@ -92,7 +95,7 @@ impl Slab {
     /// The same, but programs and helpers that act for them can only read it.
     #[must_use]
     pub fn read_only(self) -> Self {
-        let direct = Direct { stores: [0; 4], ..self.direct };
+        let direct = Direct { stores: [0; 4], whole: [self.direct.whole[0], 0], ..self.direct };
         Self { read_only: true, direct, ..self }
     }
 
@@ -100,7 +103,7 @@ impl Slab {
     #[cfg(feature = "jit")]
     #[inline]
     pub(crate) fn begins(&self, at: u32) -> bool {
-        matches!(self.shape, Shape::Slots { stride } if at.is_multiple_of(stride))
+        matches!(self.shape, Shape::Slots { .. }) && self.in_slot(at) == 0
     }
 
     /// Bytes of a value.
@@ -164,14 +167,20 @@ impl Slab {
         Some(open.remove(at))
     }
 
+    /// How far behind the start of its slot an offset from the first one is.
+    #[inline(always)]
+    fn in_slot(&self, at: u32) -> u64 {
+        // The remainder by multiplications (Lemire, Kaser, Kurz: exact for all numbers of 32 bits).
+        let fraction = self.inverse.wrapping_mul(at.into());
+        ((u128::from(fraction) * u128::from(self.stride)) >> 64) as u64
+    }
+
     /// Where in the slab a value's bytes at an offset in its segment are, if they are inside of the value. None too
     /// for records.
     #[inline(always)]
     fn place(&self, offset: u32, len: usize) -> Option<usize> {
         let at = offset.wrapping_sub(BASE);
-        // The remainder by multiplications (Lemire, Kaser, Kurz: exact for all numbers of 32 bits).
-        let fraction = self.inverse.wrapping_mul(at.into());
-        let in_slot = ((u128::from(fraction) * u128::from(self.stride)) >> 64) as u64;
+        let in_slot = self.in_slot(at);
         #[cfg(feature = "mutations")]
         let in_slot = in_slot.saturating_sub(crate::mutations::value_end());
         (in_slot + len as u64 <= self.direct.value_size).then_some(at as usize)

@@ -32,13 +32,14 @@ struct Frame {
 #[derive(Clone, Debug, Default)]
 pub struct Stack {
     frames: Vec<Frame>,
-    bytes: Vec<u8>,
+    /// Those of function n end at `(n + 1) * 512`.
+    pub(super) bytes: Box<[u8]>,
     /// How many bytes below the top of each may not be zero, other than those that an active function uses.
     stale: Vec<u32>,
 }
 
 /// Bounds of a function's stack.
-pub(super) fn bounds(frame: usize) -> (u32, u32) {
+pub(super) const fn bounds(frame: usize) -> (u32, u32) {
     let lo = BASE + frame as u32 * STRIDE + START;
     (lo, lo + FRAME_SIZE)
 }
@@ -85,7 +86,9 @@ impl Stack {
     fn room(&mut self, frames: usize) {
         if self.stale.len() < frames {
             self.stale.resize(frames, 0);
-            self.bytes.resize(frames * FRAME_SIZE as usize, 0);
+            let mut bytes = std::mem::take(&mut self.bytes).into_vec();
+            bytes.resize(frames * FRAME_SIZE as usize, 0);
+            self.bytes = bytes.into_boxed_slice();
         }
     }
 
@@ -125,8 +128,14 @@ impl Stack {
         match (&mut self.frames[..], &mut self.stale[..]) {
             // As the last run has left it: nothing needs to be made.
             ([frame], [stale, others @ ..]) if others.len() >= MAX_DIRECT - 1 && !zero => {
-                *stale = (*stale).max(frame.used).max(uncounted);
-                *frame = Frame { used: 0, first: 0 };
+                // Both are rare. The first function is always the first of its chain.
+                if frame.used != 0 {
+                    *stale = frame.used.max(*stale);
+                    frame.used = 0;
+                }
+                if *stale < uncounted {
+                    *stale = uncounted;
+                }
             }
             _ => {
                 self.clear();

@@ -133,7 +133,7 @@ impl Case {
             return None;
         };
         let side = |engine| Side {
-            code: Code::new(programs.clone(), engine),
+            code: Code::with_maps(programs.clone(), engine, &self.maps),
             memory: self.memory.clone(),
             maps: self.maps.clone(),
             world: Recorder::default(),

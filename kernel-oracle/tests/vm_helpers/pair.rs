@@ -250,7 +250,7 @@ impl Pair {
 
     fn run_vm(&mut self, program: &Program, engine: Engine, frame: &[u8]) -> Said {
         let programs = [program.clone()].into_iter().chain(self.tail.clone()).collect();
-        let code = Code::new(programs, engine);
+        let code = Code::with_maps(programs, engine, &self.maps);
         self.memory.packet_in(frame, HEADROOM, ROOM - frame.len() as u32);
         // Test runs come from the loopback device.
         self.memory.set_context(ContextFields { ingress_ifindex: 1, ..ContextFields::default() });

@@ -41,12 +41,19 @@ impl Emitter<'_, '_> {
             }
         };
         self.write(host, value);
+        match self.state.place(at.0, at.1) {
+            Kind::Stack(at) => self.block.stored(at, size, value),
+            // Where nobody has a pointer into the stack, only the helpers that get one write to it.
+            _ if self.source.plan.exact => {}
+            _ => self.block.forget_stack(),
+        }
     }
 
     /// One thread runs a program and its memory, so reading and writing in turn is atomic.
     pub(super) fn atomic(&mut self, size: Size, op: AtomicOp, fetch: bool, at: (Reg, i16), src: Reg) {
         self.aligned(at, size);
         let host = self.place(at, size, true);
+        self.block.forget_stack();
         let old = self.read(host, size);
         let with = self.get(src);
         let with = self.low(size, with);

@@ -1,9 +1,10 @@
 //! Calls: of helpers, of functions of the program, and their ends.
 
 use cranelift_codegen::ir::condcodes::IntCC;
-use cranelift_codegen::ir::{BlockArg, InstBuilder, SigRef, Value, types};
+use cranelift_codegen::ir::{Block, BlockArg, InstBuilder, SigRef, Value, types};
 
 use super::Emitter;
+use crate::helpers::id;
 use crate::host::HelperId;
 use crate::insn::Reg;
 use crate::jit::trampolines::{EXACT, slot};
@@ -29,6 +30,24 @@ impl Emitter<'_, '_> {
     }
 
     pub(super) fn helper(&mut self, id: HelperId) {
+        let on = self.builder.create_block();
+        let r0 = self.builder.append_block_param(on, types::I64);
+        if let Some(lookup) = self.known_lookup().filter(|_| id == id::MAP_LOOKUP_ELEM) {
+            let ask = self.builder.create_block();
+            self.builder.set_cold_block(ask);
+            self.look_up(lookup, ask, on);
+            self.builder.seal_block(ask);
+            self.builder.switch_to_block(ask);
+        }
+        self.ask(id, on);
+        self.builder.seal_block(on);
+        self.builder.switch_to_block(on);
+        self.set(Reg::R0, r0);
+        // It may have written to the stack, which is counted elsewhere.
+    }
+
+    /// Asks the host, and goes on with R0.
+    fn ask(&mut self, id: HelperId, on: Block) {
         self.vm_store_u32(self.pc, at::PC);
         let (which, is_told) = slot::helper(id);
         if is_told {
@@ -37,9 +56,9 @@ impl Emitter<'_, '_> {
         let [before, r1, r2, r3, r4, r5] = [0, 1, 2, 3, 4, 5].map(|reg| self.builder.use_var(self.regs[reg]));
         let args = [self.vm, r1, r2, r3, r4, r5];
         let answer = self.call_table(self.sigs.helper, which, &args);
+        self.find();
         let status = self.vm_load(types::I32, at::STATUS);
-        let [rare, stays, leaves, on] = [(); 4].map(|()| self.builder.create_block());
-        let r0 = self.builder.append_block_param(on, types::I64);
+        let [rare, stays, leaves] = [(); 3].map(|()| self.builder.create_block());
         for cold in [rare, stays, leaves] {
             self.builder.set_cold_block(cold);
         }
@@ -58,11 +77,6 @@ impl Emitter<'_, '_> {
 
         self.builder.switch_to_block(leaves);
         self.exit();
-
-        self.builder.seal_block(on);
-        self.builder.switch_to_block(on);
-        self.set(Reg::R0, r0);
-        // It may have written to the stack, which is counted elsewhere.
     }
 
     pub(super) fn call(&mut self, target: u32) {
@@ -89,6 +103,7 @@ impl Emitter<'_, '_> {
 
         self.builder.switch_to_block(on);
         self.call_table_for_nothing(self.sigs.leave, slot::LEAVE, &[self.vm]);
+        self.find();
         for reg in 0..6 {
             let value = self.vm_load(types::I64, at::REGS + 8 * reg as i32);
             self.builder.def_var(self.regs[reg], value);
@@ -109,7 +124,8 @@ impl Emitter<'_, '_> {
     /// The function ends: R0 to R5 are there for who has called it.
     pub(super) fn end(&mut self) {
         let shared = if self.source.plan.is_called(self.source.function.start) { 6 } else { 1 };
-        let changed = self.state.changed;
+        // R0 of a fresh start is nowhere else.
+        let changed = self.state.changed | u16::from(self.source.plan.fresh);
         for reg in (0..shared).filter(|reg| changed >> reg & 1 != 0) {
             let value = self.builder.use_var(self.regs[reg]);
             self.vm_store(value, at::REGS + 8 * reg as i32);

@@ -8,6 +8,8 @@
 mod access;
 mod alu;
 mod call;
+mod known;
+mod lookup;
 mod place;
 
 use std::collections::BTreeMap;
@@ -20,12 +22,15 @@ use cranelift_codegen::ir::{
 use cranelift_codegen::isa::TargetFrontendConfig;
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext, Variable};
 
+use known::Known;
+
 use super::plan::Plan;
-use super::vm::{LEAVE, at};
+use super::shapes::Shapes;
+use super::vm::{LEAVE, Vm, at};
 use crate::analysis::{self, State};
 use crate::insn::Reg;
 use crate::interp::MAX_LOOPS;
-use crate::memory::FRAME_SIZE;
+use crate::memory::{self, FRAME_SIZE};
 use crate::op::{Op, Operand, Width};
 use crate::program::Program;
 
@@ -35,6 +40,10 @@ use crate::program::Program;
 enum Part {
     /// The run's own state.
     Vm,
+    /// What memory says of itself: bounds of the packet, where stacks and slabs are.
+    Memory,
+    /// What maps say of themselves: the tables that lookups search.
+    Index,
     /// What is left of the budget.
     Budget,
     /// Was the packet written to?
@@ -49,7 +58,7 @@ enum Part {
     Data,
 }
 
-const PARTS: u32 = 8;
+const PARTS: u32 = 10;
 
 /// Signatures of what is called.
 pub(super) struct Sigs {
@@ -65,6 +74,7 @@ pub(super) struct Sigs {
 pub(super) struct Source<'a> {
     pub program: &'a Program,
     pub plan: &'a Plan,
+    pub shapes: &'a Shapes,
     pub function: &'a analysis::Function,
     /// The program's functions, by first slot.
     pub callees: &'a BTreeMap<u32, FuncRef>,
@@ -78,8 +88,15 @@ pub(super) struct Emitter<'a, 'b> {
     regs: [Variable; Reg::COUNT],
     loops: Variable,
     blocks: BTreeMap<u32, Block>,
+    /// What memory says of itself, found anew after calls.
+    found: Found,
+    /// What is known of values and stack in this block, until somebody else may have changed it.
+    block: Known,
     vm: Value,
-    stack_top: Value,
+    /// The run's [`crate::Memory`].
+    memory: Value,
+    /// Where the stack ends, from this address on.
+    stack_top: (Value, i32),
     /// What is known before the current instruction.
     state: State,
     /// The current instruction.
@@ -87,6 +104,12 @@ pub(super) struct Emitter<'a, 'b> {
     /// How much of the stack has certainly been counted as used, in this block.
     counted: u32,
 }
+
+/// Addresses and bounds that memory has, by their places in [`FOUND`].
+type Found = [Variable; FOUND.len()];
+
+/// Where they are in memory.
+const FOUND: [i32; 3] = [memory::at::PACKET_LO, memory::at::PACKET_BUFFER, memory::at::SLABS];
 
 impl<'a, 'b> Emitter<'a, 'b> {
     /// Emits a function into an empty one that has the signature and what can be called.
@@ -109,6 +132,7 @@ impl<'a, 'b> Emitter<'a, 'b> {
         let vm = builder.block_params(entry)[0];
         let regs = std::array::from_fn(|_| builder.declare_var(types::I64));
         let loops = builder.declare_var(types::I64);
+        let found = std::array::from_fn(|_| builder.declare_var(types::I64));
         let starts = source.function.blocks.iter().map(|block| block.start);
         let blocks = starts.map(|start| (start, builder.create_block())).collect();
         let mut this = Self {
@@ -119,8 +143,11 @@ impl<'a, 'b> Emitter<'a, 'b> {
             regs,
             loops,
             blocks,
+            found,
+            block: Known::default(),
             vm,
-            stack_top: vm,
+            memory: vm,
+            stack_top: (vm, 0),
             state: State::entry(false),
             pc: source.function.start,
             counted: 0,
@@ -135,9 +162,19 @@ impl<'a, 'b> Emitter<'a, 'b> {
 
     /// Takes registers over, and clears what of the stack may be read before it is written.
     fn begin(&mut self) {
-        self.stack_top = self.vm_load(types::I64, at::STACK_TOP);
+        self.memory = self.vm_load(types::I64, at::MEMORY);
+        self.find();
+        let (alone, fresh) = (self.source.plan.is_alone(), self.source.plan.fresh);
+        self.stack_top = match alone {
+            true => (self.memory_load(memory::at::STACK), FRAME_SIZE as i32),
+            false => (self.vm_load(types::I64, at::STACK_TOP), 0),
+        };
         for reg in 0..self.regs.len() {
-            let value = self.vm_load(types::I64, at::REGS + 8 * reg as i32);
+            let known = fresh || alone && (reg == 1 || reg == 10);
+            let value = match known {
+                true => self.builder.ins().iconst(types::I64, Vm::FIRST[reg] as i64),
+                false => self.vm_load(types::I64, at::REGS + 8 * reg as i32),
+            };
             self.builder.def_var(self.regs[reg], value);
         }
         let zero = self.builder.ins().iconst(types::I64, 0);
@@ -145,8 +182,9 @@ impl<'a, 'b> Emitter<'a, 'b> {
         if self.source.plan.exact {
             let (flags, words) = (self.flags(Part::Stack), self.source.function.zero.0);
             for slot in (0..64).filter(|slot| words[slot / 8] >> (slot % 8 * 8) & 0xff != 0) {
-                let offset = 8 * slot as i32 - FRAME_SIZE as i32;
-                self.builder.ins().store(flags, zero, self.stack_top, offset);
+                let (base, top) = self.stack_top;
+                let offset = top + 8 * slot as i32 - FRAME_SIZE as i32;
+                self.builder.ins().store(flags, zero, base, offset);
             }
         }
         let first = self.blocks[&self.source.function.start];
@@ -156,6 +194,7 @@ impl<'a, 'b> Emitter<'a, 'b> {
     fn block(&mut self, block: &analysis::Block) {
         self.builder.switch_to_block(self.blocks[&block.start]);
         self.state = block.state.clone();
+        self.block = Known::default();
         self.counted = 0;
         let ops = self.source.program.ops();
         for pc in block.start..block.end {
@@ -249,6 +288,21 @@ impl<'a, 'b> Emitter<'a, 'b> {
         self.builder.ins().load(of, flags, self.vm, offset)
     }
 
+    /// Finds anew what somebody may have changed in memory.
+    fn find(&mut self) {
+        for (at, offset) in FOUND.into_iter().enumerate() {
+            let value = self.memory_load(offset);
+            self.builder.def_var(self.found[at], value);
+        }
+        self.block = Known::default();
+    }
+
+    /// A word that memory has at this place.
+    fn memory_load(&mut self, offset: i32) -> Value {
+        let flags = self.flags(Part::Memory);
+        self.builder.ins().load(types::I64, flags, self.memory, offset)
+    }
+
     fn vm_store(&mut self, value: Value, offset: i32) {
         let flags = self.flags(Part::Vm);
         self.builder.ins().store(flags, value, self.vm, offset);
@@ -327,6 +381,9 @@ impl<'a, 'b> Emitter<'a, 'b> {
         let loops = self.builder.ins().ireduce(types::I32, loops);
         self.vm_store(loops, at::LOOPS);
         self.vm_store_u32(self.pc, at::PC);
+        if self.source.plan.fresh {
+            self.vm_store_u32(self.state.changed.into(), at::SAVED);
+        }
         let leave = self.builder.ins().iconst(types::I32, i64::from(LEAVE));
         self.builder.ins().return_(&[leave]);
     }

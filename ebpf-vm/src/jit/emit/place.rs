@@ -5,7 +5,7 @@
 //! | stack at a constant offset | none: the offset is inside of the stack, and the register is not asked |
 //! | context at a constant offset | the same; loads only |
 //! | packet | address - first < how many bytes can be the first one of such an access |
-//! | value at a constant offset | the same with the map's slab, and the offset with the size of a value |
+//! | value at a constant offset | once for the whole value in a block: its start with those that fit into the slab; the size with that of the slab's values |
 //! | value anywhere | inside the map's first value, otherwise asks |
 //! | the rest | as a packet, otherwise asks |
 //!
@@ -20,7 +20,7 @@ use crate::insn::{Reg, Size};
 use crate::jit::plan::Track;
 use crate::jit::trampolines::{EXACT, slot};
 use crate::jit::vm::at;
-use crate::memory::{CONTEXT_SIZE, FRAME_SIZE, MapIdx, slab_address};
+use crate::memory::{self, BASE, CONTEXT_SIZE, FRAME_SIZE, MapIdx, slab_address};
 
 /// An address that may be accessed now.
 #[derive(Clone, Copy)]
@@ -44,7 +44,7 @@ impl Emitter<'_, '_> {
     }
 
     /// Accesses to the program's memory: little-endian on every machine, at any address.
-    fn guest(&self, part: Part) -> MemFlagsData {
+    pub(super) fn guest(&self, part: Part) -> MemFlagsData {
         self.flags(part).with_endianness(cranelift_codegen::ir::Endianness::Little)
     }
 
@@ -54,23 +54,28 @@ impl Emitter<'_, '_> {
             Kind::Stack(at) if inside(at, size, -(FRAME_SIZE as i32), FRAME_SIZE) => {
                 self.use_stack(at, size);
                 let part = if self.source.plan.exact { Part::Stack } else { Part::Data };
-                Host { base: self.stack_top, offset: at, flags: self.guest(part) }
+                let (base, top) = self.stack_top;
+                Host { base, offset: top + at, flags: self.guest(part) }
             }
             Kind::Context(at) if !write && inside(at, size, 0, CONTEXT_SIZE) => {
-                let base = self.vm_load(types::I64, at::CONTEXT);
-                Host { base, offset: at, flags: self.guest(Part::Context) }
+                let flags = self.guest(Part::Context);
+                Host { base: self.memory, offset: memory::at::CONTEXT + at, flags }
             }
             Kind::Stack(_) | Kind::Context(_) => {
                 self.exit_always();
-                Host { base: self.stack_top, offset: 0, flags: self.guest(Part::Data) }
+                Host { base: self.stack_top.0, offset: 0, flags: self.guest(Part::Data) }
             }
             Kind::Packet => {
-                let addr = self.address(base, off);
-                let (from, fits) = self.in_packet(addr, size);
+                let base = self.get(base);
+                let fits = self.in_packet(base, off, size);
                 self.exit_unless(fits);
-                self.packet_byte(from, write)
+                self.packet_byte(base, off, write)
             }
             Kind::Value { map, at: Some(at) } if at >= 0 => {
+                let (pointer, end) = (self.get(base), at + size.bytes() as i32);
+                if let Some(host) = self.whole_value(map, pointer, at - i32::from(off), end, write) {
+                    return Host { base: host, offset: at, flags: self.guest(Part::Data) };
+                }
                 let addr = self.address(base, off);
                 self.value(map, at, addr, size, write)
             }
@@ -78,44 +83,29 @@ impl Emitter<'_, '_> {
                 let addr = self.address(base, off);
                 self.first_value(map, addr, size, write)
             }
-            _ => {
-                let addr = self.address(base, off);
-                self.anywhere(addr, size, write)
-            }
+            _ => self.anywhere(base, off, size, write),
         }
     }
 
-    /// The packet's byte for an address, and whether an access there is inside.
-    fn in_packet(&mut self, addr: Value, size: Size) -> (Value, Value) {
-        let lo = self.vm_load(types::I64, at::PACKET_LO);
-        let from = self.builder.ins().isub(addr, lo);
-        let limit = self.vm_load(types::I64, at::PACKET_LIMITS + 8 * number(size));
-        (from, self.builder.ins().icmp(IntCC::UnsignedLessThan, from, limit))
+    /// Is an access inside the packet? The distance of the base is calculated for itself, because others have the same.
+    fn in_packet(&mut self, base: Value, off: i16, size: Size) -> Value {
+        let lo = self.found_at(memory::at::PACKET_LO);
+        let from = self.builder.ins().isub(base, lo);
+        let from = if off == 0 { from } else { self.builder.ins().iadd_imm_s(from, i64::from(off)) };
+        let limit = self.memory_load(memory::at::PACKET_LIMITS + 8 * number(size));
+        self.builder.ins().icmp(IntCC::UnsignedLessThan, from, limit)
     }
 
-    fn packet_byte(&mut self, from: Value, write: bool) -> Host {
+    /// The packet's byte at an address that is inside.
+    fn packet_byte(&mut self, base: Value, off: i16, write: bool) -> Host {
         if write {
-            let yes = self.builder.ins().iconst(types::I32, 1);
+            let yes = self.builder.ins().iconst(types::I8, 1);
             let flags = self.flags(Part::Written);
-            self.builder.ins().store(flags, yes, self.vm, at::WRITTEN);
+            self.builder.ins().store(flags, yes, self.memory, memory::at::PACKET_DIRTY);
         }
-        let packet = self.vm_load(types::I64, at::PACKET);
-        let base = self.builder.ins().iadd(packet, from);
-        Host { base, offset: 0, flags: self.guest(Part::Data) }
-    }
-
-    /// What a map's slab says of itself.
-    fn slab(&mut self, map: MapIdx, field: i64) -> Value {
-        let flags = self.flags(Part::Slabs);
-        let slabs = self.vm_load(types::I64, at::SLABS);
-        let offset = i64::from(map.0) * at::SLAB + field;
-        match i32::try_from(offset) {
-            Ok(offset) => self.builder.ins().load(types::I64, flags, slabs, offset),
-            Err(_) => {
-                let slab = self.builder.ins().iadd_imm_s(slabs, offset);
-                self.builder.ins().load(types::I64, flags, slab, 0)
-            }
-        }
+        let buffer = self.found_at(memory::at::PACKET_BUFFER);
+        let base = self.builder.ins().iadd(buffer, base);
+        Host { base, offset: i32::from(off) - BASE as i32, flags: self.guest(Part::Data) }
     }
 
     /// The byte of a slab for an address, and whether an access there is inside of the slab.
@@ -151,19 +141,26 @@ impl Emitter<'_, '_> {
         let end = self.builder.ins().iadd_imm_s(from, i64::from(size.bytes()));
         let in_value = self.builder.ins().icmp(IntCC::UnsignedLessThanOrEqual, end, value_size);
         let fits = self.builder.ins().band(in_slab, in_value);
-        self.or_ask(fits, addr, size, write, |this| this.slab_byte(map, from).base)
+        self.or_ask(fits, Kind::Value { map, at: None }, addr, size, write, |this| {
+            this.slab_byte(map, from).base
+        })
     }
 
     /// Any address: tries the packet.
-    fn anywhere(&mut self, addr: Value, size: Size, write: bool) -> Host {
-        let (from, fits) = self.in_packet(addr, size);
-        self.or_ask(fits, addr, size, write, |this| this.packet_byte(from, write).base)
+    fn anywhere(&mut self, base: Reg, off: i16, size: Size, write: bool) -> Host {
+        let addr = self.address(base, off);
+        let fits = self.in_packet(addr, 0, size);
+        self.or_ask(fits, Kind::Unknown, addr, size, write, |this| {
+            let host = this.packet_byte(addr, 0, write);
+            this.builder.ins().iadd_imm_s(host.base, i64::from(host.offset))
+        })
     }
 
     /// An address that is known if a condition holds, and is asked for otherwise.
     fn or_ask(
         &mut self,
         known: Value,
+        kind: Kind,
         addr: Value,
         size: Size,
         write: bool,
@@ -181,7 +178,8 @@ impl Emitter<'_, '_> {
         self.builder.ins().jump(on, &[BlockArg::Value(host)]);
 
         self.builder.switch_to_block(ask);
-        let how = number(size) as u64 | if self.source.plan.exact { EXACT } else { 0 };
+        let no_stack = self.source.plan.exact || matches!(kind, Kind::Value { .. });
+        let how = number(size) as u64 | if no_stack { EXACT } else { 0 };
         let how = self.builder.ins().iconst(types::I64, how as i64);
         let which = if write { slot::WRITABLE } else { slot::READABLE };
         let host = self.call_table(self.sigs.resolve, which, &[self.vm, addr, how]);
