@@ -252,6 +252,7 @@ impl Memory {
     ///
     /// # Panics
     /// If there are fewer bytes than metadata.
+    #[inline]
     pub fn packet_in_with_metadata(&mut self, bytes: &[u8], meta: u32, headroom: u32, tailroom: u32) {
         assert!(meta as usize <= bytes.len(), "{meta} bytes of metadata in {} bytes", bytes.len());
         self.packet.fill(bytes, meta, headroom, tailroom);
@@ -274,6 +275,7 @@ impl Memory {
     }
 
     /// Sets the context's other fields.
+    #[inline]
     pub fn set_context(&mut self, fields: ContextFields) {
         let words = [fields.ingress_ifindex, fields.rx_queue_index, fields.egress_ifindex];
         for (to, word) in self.context[12..].chunks_exact_mut(4).zip(words) {
@@ -281,6 +283,7 @@ impl Memory {
         }
     }
 
+    #[inline]
     fn refresh_context(&mut self) {
         let words = [self.packet.data(), self.packet.data_end(), self.packet.data_meta()];
         for (to, word) in self.context.chunks_exact_mut(4).zip(words) {

@@ -103,6 +103,20 @@ pub(super) struct Emitter<'a, 'b> {
     pc: u32,
     /// How much of the stack has certainly been counted as used, in this block.
     counted: u32,
+    /// The slot behind the last instruction that needs what memory says of itself, or from which a jump leads back.
+    needs_until: u32,
+}
+
+/// See [`Emitter::needs_until`].
+fn needs_until(source: &Source<'_>) -> u32 {
+    let (start, end) = (source.function.start, source.function.end);
+    let needs = |pc: u32| match source.program.ops()[pc as usize] {
+        Op::Goto { target } | Op::Branch { target, .. } | Op::MayGoto { target } => target <= pc,
+        Op::Load { .. } | Op::LoadAcquire { .. } => true,
+        Op::Store { .. } | Op::StoreRelease { .. } | Op::Atomic { .. } => true,
+        _ => false,
+    };
+    (start..end).rev().find(|pc| needs(*pc)).map_or(start, |last| last + 1)
 }
 
 /// Addresses and bounds that memory has, by their places in [`FOUND`].
@@ -151,6 +165,7 @@ impl<'a, 'b> Emitter<'a, 'b> {
             state: State::entry(false),
             pc: source.function.start,
             counted: 0,
+            needs_until: needs_until(source),
         };
         this.begin();
         for block in &source.function.blocks {
@@ -288,13 +303,16 @@ impl<'a, 'b> Emitter<'a, 'b> {
         self.builder.ins().load(of, flags, self.vm, offset)
     }
 
-    /// Finds anew what somebody may have changed in memory.
+    /// Finds anew what somebody may have changed in memory, if it is needed.
     fn find(&mut self) {
+        self.block = Known::default();
+        if self.pc >= self.needs_until {
+            return;
+        }
         for (at, offset) in FOUND.into_iter().enumerate() {
             let value = self.memory_load(offset);
             self.builder.def_var(self.found[at], value);
         }
-        self.block = Known::default();
     }
 
     /// A word that memory has at this place.
