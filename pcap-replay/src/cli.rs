@@ -6,6 +6,7 @@
 mod corpus;
 mod everyday;
 mod explaining;
+mod exploring;
 mod object;
 mod running;
 mod test;
@@ -18,6 +19,7 @@ use xdpsim_core::KernelVersion;
 pub use corpus::{CapturesArg, CorpusArgs, MergeArgs};
 pub use everyday::{ColourArg, CompletionsArgs, ManArgs, NewArgs};
 pub use explaining::{AskArgs, DiffArgs, ExplainArgs, PacketArgs, PathsArgs, ProtocolArg};
+pub use exploring::{ExploreArgs, FormArg};
 pub use object::{KeysArg, ObjectArgs};
 pub use running::RunArgs;
 pub use test::TestArgs;
@@ -166,6 +168,9 @@ pub enum Command {
     /// Run an object's program on every frame of a capture, as BPF_PROG_TEST_RUN would
     #[command(after_help = format!("{}\n{EXIT_CODES}", running::AFTER))]
     Run(RunArgs),
+    /// Compare designs for groups and exclude groups: memory, lookups, updates, by size and workload
+    #[command(after_help = format!("{}\n{EXIT_CODES}", exploring::AFTER))]
+    Explore(ExploreArgs),
     /// Make a scenario to start from
     #[command(after_help = everyday::NEW_AFTER)]
     New(NewArgs),

@@ -7,6 +7,7 @@ pub mod commands;
 pub mod exit;
 pub mod expect;
 pub mod explain;
+pub mod explore;
 pub mod feed;
 pub mod kept;
 pub mod near;

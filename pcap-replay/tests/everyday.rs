@@ -1,6 +1,7 @@
 //! `new`, `completions`, `man`, `--version --json`, `--color`: what people meet on the first day.
 
 mod cli;
+mod explore;
 
 use cli::Folder;
 use serde_json::Value;
@@ -46,7 +47,7 @@ fn a_file_is_replaced_only_if_that_is_said() {
 #[test]
 fn completions_and_manual_pages_know_all_commands() {
     let folder = Folder::new();
-    let commands = ["replay", "explain", "check", "test", "new", "completions", "man"];
+    let commands = ["replay", "explain", "explore", "check", "test", "new", "completions", "man"];
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let script = folder.run(&format!("completions {shell}")).fine();
         for command in commands {

@@ -132,6 +132,22 @@ fn runs_of_objects() {
     fits("failure", &folder.run("run adjust.o cut.pcap --json").out);
 }
 
+#[test]
+fn explorations() {
+    let folder = folder();
+    fits("explore", &folder.run("explore --ports 4 --groups 3 --json -o page").fine());
+    let sweep =
+        "explore --ports 64 --groups 9000 --exclude bonds --designs D3,D4,D5 --memory 10M --no-times --json";
+    let said = folder.run(sweep).fine();
+    for outcome in ["built", "refused", "too_large"] {
+        assert!(said.contains(&format!("\"outcome\": \"{outcome}\"")), "{said}");
+    }
+    fits("explore", &said);
+    let state = String::from_utf8(folder.read("page/cells.jsonl")).expect("text");
+    state.lines().skip(1).for_each(|line| fits("cell", line));
+    fits("failure", &folder.run("explore --designs none --json").out);
+}
+
 /// The check itself: a key too many, a key too few and a wrong word are noticed.
 #[test]
 #[should_panic(expected = "failure:")]

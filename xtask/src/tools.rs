@@ -8,7 +8,7 @@ use crate::Failure;
 use crate::steps::{Outcome, cargo, command, must_succeed};
 
 /// The packages of a Debian-like system, by the program that they bring.
-const PACKAGES: [(&str, &str); 9] = [
+const PACKAGES: [(&str, &str); 10] = [
     ("tcpdump", "tcpdump"),
     ("tshark", "tshark"),
     ("editcap", "wireshark-common"),
@@ -16,6 +16,8 @@ const PACKAGES: [(&str, &str); 9] = [
     // These rebuild the checked-in BPF objects.
     ("clang", "clang"),
     ("llvm-strip", "llvm"),
+    // Looks at the pages of `xdpsim explore`.
+    ("chromium", "chromium"),
     // Brings libxdp1: objects that nobody here wrote.
     ("xdp-loader", "xdp-tools"),
     // The loader of `examples/exclude-groups` is run with them.

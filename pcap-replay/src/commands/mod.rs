@@ -10,6 +10,7 @@ mod colours;
 mod diff;
 mod everyday;
 mod explain;
+mod explore;
 mod feeds;
 mod ingress;
 mod job;
@@ -93,6 +94,7 @@ fn run(cli: &Cli) -> Exit {
         Command::Merge(args) => (merge::run(args), args.json),
         Command::Test(args) => (test::run(args), args.json),
         Command::Run(args) => (run::run(args), args.json),
+        Command::Explore(args) => (explore::run(args), args.json),
         Command::New(args) => (everyday::new(args), cli.json),
         Command::Completions(args) => (everyday::completions(args), cli.json),
         Command::Man(args) => (everyday::man(args), cli.json),

@@ -52,6 +52,28 @@ impl Folder {
         self
     }
 
+    /// A capture of four stations that join groups (IGMP) and send to them (UDP), a frame each half millisecond.
+    pub fn multicast(&self, name: &str) -> &Self {
+        let frame = |host: u8, group: u8, protocol: u8, payload: &[u8]| {
+            let mut frame = vec![1, 0, 0x5e, 0, 0, group, 2, 0, 0, 0, 0, host, 8, 0];
+            let len = 20 + payload.len() as u8;
+            frame.extend([0x45, 0, 0, len, 0, 0, 0, 0, 1, protocol, 0, 0, 10, 0, 0, host, 239, 0, 0, group]);
+            frame.extend(payload);
+            frame
+        };
+        let join = |host: u8, group: u8| frame(host, group, 2, &[0x16, 0, 0, 0, 239, 0, 0, group]);
+        let data = |host: u8, group: u8| frame(host, group, 17, &[0; 8]);
+        let frames = [join(1, 1), join(2, 1), join(3, 2), join(1, 2), data(4, 1), data(1, 2), data(1, 2)];
+        let words =
+            |words: &[usize]| words.iter().flat_map(|&word| (word as u32).to_le_bytes()).collect::<Vec<u8>>();
+        let mut bytes = words(&[0xa1b2_c3d4, 0x0004_0002, 0, 0, 65_535, 1]);
+        for (i, frame) in frames.iter().enumerate() {
+            bytes.extend(words(&[0, 500 * i, frame.len(), frame.len()]));
+            bytes.extend(frame);
+        }
+        self.write(name, bytes)
+    }
+
     /// Runs `xdpsim` with these arguments, split at spaces.
     pub fn run(&self, arguments: &str) -> Said {
         self.run_args(arguments.split_whitespace())
