@@ -10,6 +10,7 @@ use std::fmt;
 
 use super::Played;
 use crate::batch::FrameNo;
+use crate::fate::Fate;
 use crate::lab::Run;
 
 /// What a law says of a run.
@@ -134,12 +135,18 @@ pub fn no_byte_changed(played: &Played<'_>) -> Law {
     Err(Broken::new("no byte changed", why))
 }
 
-/// Every frame and every copy got out of a port or to a stack: nothing was lost, and nothing dropped.
+/// Every frame and every copy got out of a port or to a stack: nothing was lost, and nothing dropped. The original
+/// of a multicast whose copies were made is no loss ([`Fate::OrigFreed`]).
 ///
 /// # Errors
 /// If one was; the fate and its rule are named.
 pub fn nothing_lost(played: &Played<'_>) -> Law {
-    let mut lost = played.run.report.ends.iter().filter(|(key, _)| !key.fate.is_arrival());
+    let mut lost = played
+        .run
+        .report
+        .ends
+        .iter()
+        .filter(|(key, _)| !key.fate.is_arrival() && key.fate != Fate::OrigFreed);
     let Some((key, tally)) = lost.next() else { return Ok(()) };
     let (fate, rule) = (key.fate.name(), key.fate.rule().name());
     let frame = tally.examples().first().copied().map_or_else(String::new, shown);

@@ -1,12 +1,13 @@
 //! A whole random scenario with its traffic.
 
 use proptest::prelude::*;
-use xdpsim_devmap::IfIndex;
+use xdpsim_devmap::{GroupIndex, IfIndex, MapKind, RedirectFlags};
 
 use super::{Arrival, Vocabulary, changes, maps, optional, ports, programs, traffic};
 use crate::engine::domain::Timing;
 use crate::profile::{KernelVersion, Profile};
-use crate::scenario::{PortKind, ProgramKind, Scenario};
+use crate::rules::Rules;
+use crate::scenario::{EntrySpec, EntryValue, KeySource, MapSpec, Op, PortKind, ProgramKind, Scenario};
 
 /// Keys of every map.
 const KEYS: u32 = 12;
@@ -119,6 +120,25 @@ impl World {
         self
     }
 
+    /// The same world under these rules: what was broadcast goes to forward group 1, the world's first map, but
+    /// not to exclude group 1, its second one, by an index into the map `groups`.
+    #[must_use]
+    pub fn by_groups(mut self, rules: Rules) -> Self {
+        self.scenario.profile.rules = rules;
+        let maps = &mut self.scenario.maps;
+        maps[1].kind = maps[0].kind;
+        let inner = |map: &MapSpec| EntryValue::Map(map.name.clone());
+        let keys = [GroupIndex(Self::INDEX).forward(), GroupIndex(Self::INDEX).exclude()];
+        let groups = keys.iter().zip(maps.iter());
+        let entries = groups.map(|(key, map)| EntrySpec { key: key.0, value: inner(map) }).collect();
+        maps.push(MapSpec { entries, ..MapSpec::new("groups", MapKind::HashOfMaps, 4) });
+        self.scenario.programs.iter_mut().for_each(|program| to_groups(&mut program.kind));
+        self
+    }
+
+    /// Forward group 1 and exclude group 1.
+    const INDEX: u32 = 0x0001_0001;
+
     /// The same world with this many CPUs and as many queues on each port.
     #[must_use]
     pub fn with_cpus(mut self, cpus: u16) -> Self {
@@ -127,6 +147,27 @@ impl World {
             port.queues = cpus;
         }
         self
+    }
+}
+
+/// Broadcasts become calls with an index.
+fn to_groups(kind: &mut ProgramKind) {
+    let broadcast = RedirectFlags::BROADCAST.bits();
+    let call = || ("groups".to_owned(), u64::from(World::INDEX));
+    match kind {
+        ProgramKind::Broadcast { .. } => {
+            let (map, index) = call();
+            *kind = ProgramKind::RedirectMap { map, key: KeySource::Const(index), flags: 0 };
+        }
+        ProgramKind::Script(cycle) => {
+            for op in cycle.iter_mut().flatten() {
+                if matches!(op, Op::RedirectMap { flags, .. } if *flags & broadcast != 0) {
+                    let (map, key) = call();
+                    *op = Op::RedirectMap { map, key, flags: 0 };
+                }
+            }
+        }
+        _ => {}
     }
 }
 

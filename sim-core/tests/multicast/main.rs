@@ -9,6 +9,7 @@ mod changes;
 mod encodings;
 mod failures;
 mod generic;
+mod histories;
 mod index;
 mod laws;
 mod two_maps;
