@@ -107,7 +107,7 @@ impl Changes {
                     door.gro = *on;
                 }
                 let far_program = door.far_spec().is_some_and(|far| far.xdp);
-                let program = if end.far { far_program } else { door.gate.is_some() };
+                let program = if end.far { far_program } else { door.has_native_program() };
                 if !on && !program {
                     self.renewed.insert(end.clone());
                 }
@@ -158,11 +158,12 @@ impl Changes {
             return Ok(Ok(()));
         };
         rooms.go_to(door.room)?;
+        let mode = scene.house.ports[door.port].mode;
         let (prog, id) = contents.program(name)?;
         let flavour = contents.flavour(name);
         let made = match &mut door.gate {
             Some(gate) => gate.put(prog, flavour),
-            None => Gate::new(door.ifindex, flavour).and_then(|mut gate| {
+            None => Gate::new(door.ifindex, flavour, mode).and_then(|mut gate| {
                 gate.put(prog, flavour)?;
                 door.gate = Some(gate);
                 Ok(())
@@ -231,7 +232,7 @@ fn restore_gro(end: &End, scene: &mut Scene<'_>) -> Result<bool, BenchError> {
     if !end.far {
         door.gro = wanted.gro;
     }
-    let has_program = if end.far { wanted.xdp } else { door.gate.is_some() };
+    let has_program = if end.far { wanted.xdp } else { door.has_native_program() };
     Ok(!has_program || !wanted.up)
 }
 
@@ -260,7 +261,7 @@ fn restore_gate(port: &str, scene: &mut Scene<'_>) -> Result<(), BenchError> {
     } else if door.gate.is_none() {
         scene.rooms.go_to(door.room)?;
         let flavour = door.far_spec().map_or(Flavour::Linear, |far| Flavour::needed_for(far.mtu));
-        door.gate = Some(Gate::new(door.ifindex, flavour)?);
+        door.gate = Some(Gate::new(door.ifindex, flavour, scene.house.ports[door.port].mode)?);
     }
     Ok(())
 }

@@ -40,6 +40,8 @@ pub(super) struct Door {
     before: VethCounters,
     /// Skbs that were polled since `before`.
     skbs: u64,
+    /// Skbs, and their bytes, that came by the backlog since, past the ring and its counters.
+    backlog: (u64, u64),
     /// How many frames this end and the far one had polled when their rings were made.
     renewed: (u64, u64),
 }
@@ -110,11 +112,16 @@ impl Door {
         };
         rooms.go_to(room)?;
         let flavour = far.as_ref().map_or(Flavour::Linear, |far| Flavour::needed_for(far.spec.mtu));
-        let gate = spec.xdp.as_ref().map(|_| Gate::new(ifindex, flavour)).transpose()?;
+        let gate = spec.xdp.as_ref().map(|_| Gate::new(ifindex, flavour, spec.mode)).transpose()?;
         let outward = feeder.add_target(ifindex)?;
         links.set_gro(ifindex, gro)?;
         // Features follow the far end's GRO when the port is opened (DRV-01), so each was open once.
         links.set_up(ifindex, true)?;
+        if gro {
+            // And the far end's follow this end's GRO when that is switched on while this end is up.
+            links.set_gro(ifindex, false)?;
+            links.set_gro(ifindex, true)?;
+        }
         if !spec.up {
             links.set_up(ifindex, false)?;
         }
@@ -134,6 +141,7 @@ impl Door {
             stack: PacketSocket::open(netns, ifindex)?,
             before: VethCounters::default(),
             skbs: 0,
+            backlog: (0, 0),
             renewed: (0, 0),
         })
     }
@@ -150,8 +158,8 @@ impl Door {
         match &self.far {
             None => refuse("its other end is a port, and nobody sends there"),
             Some(far) if !far.up => refuse("its far end is down and sends nothing"),
-            Some(_) if how == Inject::Poll && self.gate.is_none() && !self.gro => {
-                refuse("it has neither a program nor GRO, so nobody polls it; use `Inject::Socket`")
+            Some(_) if how == Inject::Poll && !self.has_native_program() && !self.gro => {
+                refuse("it has neither a native program nor GRO, so nobody polls it; use `Inject::Socket`")
             }
             Some(far) => Ok(far),
         }
@@ -182,6 +190,20 @@ impl Door {
         self.skbs += count;
     }
 
+    /// Is there a program in the driver?
+    pub fn has_native_program(&self) -> bool {
+        self.gate.as_ref().is_some_and(Gate::is_native)
+    }
+
+    /// These came as skbs. Without a native program the ring is passed by, which the model does not do
+    /// where there is GRO.
+    pub fn came_by_backlog(&mut self, frames: &[Vec<u8>]) {
+        if self.gro && !self.has_native_program() {
+            self.backlog.0 += frames.len() as u64;
+            self.backlog.1 += frames.iter().map(|frame| frame.len() as u64).sum::<u64>();
+        }
+    }
+
     /// Name of the device.
     pub fn device(&self) -> &str {
         &self.device
@@ -190,7 +212,7 @@ impl Door {
     /// Begins to count anew.
     pub fn begin_count(&mut self, drops: Drops) -> Result<(), BenchError> {
         self.before = self.counters(drops)?;
-        self.skbs = 0;
+        (self.skbs, self.backlog) = (0, (0, 0));
         Ok(())
     }
 
@@ -198,9 +220,11 @@ impl Door {
     pub fn counted(&mut self, drops: Drops) -> Result<VethCounters, BenchError> {
         let now = self.counters(drops)?;
         let counted = minus(&now, &self.before);
-        let xdp_bytes = counted.xdp_bytes + ETH_HLEN * self.skbs;
+        let (packets, bytes) = std::mem::take(&mut self.backlog);
+        let xdp_packets = counted.xdp_packets + packets;
+        let xdp_bytes = counted.xdp_bytes + ETH_HLEN * self.skbs + bytes;
         (self.before, self.skbs) = (now, 0);
-        Ok(VethCounters { xdp_bytes, ..counted })
+        Ok(VethCounters { xdp_packets, xdp_bytes, ..counted })
     }
 
     fn counters(&mut self, drops: Drops) -> Result<VethCounters, BenchError> {

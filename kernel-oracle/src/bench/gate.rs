@@ -4,6 +4,7 @@
 //! with and without support for frags apart (MAP-07 has the same rule for devmaps), so there is one
 //! dispatcher of each flavour; the other one is made and swapped in when a case first wants it.
 
+use xdpsim_core::netdev::XdpMode;
 use xdpsim_devmap::IfIndex;
 
 use super::error::{BenchError, Tried};
@@ -47,6 +48,7 @@ struct Dispatcher {
 #[derive(Debug)]
 pub(super) struct Gate {
     ifindex: IfIndex,
+    mode: XdpMode,
     attached: Dispatcher,
     spare: Option<Dispatcher>,
     link: XdpLink,
@@ -54,11 +56,20 @@ pub(super) struct Gate {
 
 impl Gate {
     /// Attaches a dispatcher to this device of the calling thread's namespace.
-    pub fn new(ifindex: IfIndex, flavour: Flavour) -> Result<Self, BenchError> {
+    pub fn new(ifindex: IfIndex, flavour: Flavour, mode: XdpMode) -> Result<Self, BenchError> {
         let attached = Dispatcher::new(flavour)?;
         let what = || format!("attach a program to ifindex {ifindex}");
-        let link = XdpLink::native(&attached.prog, ifindex.0).tried(what)?;
-        Ok(Self { ifindex, attached, spare: None, link })
+        let link = match mode {
+            XdpMode::Native => XdpLink::native(&attached.prog, ifindex.0),
+            XdpMode::Generic => XdpLink::generic(&attached.prog, ifindex.0),
+        };
+        let link = link.tried(what)?;
+        Ok(Self { ifindex, mode, attached, spare: None, link })
+    }
+
+    /// Is its program the driver's? One in generic mode gives a veth no NAPI.
+    pub fn is_native(&self) -> bool {
+        self.mode == XdpMode::Native
     }
 
     /// The id that events show.

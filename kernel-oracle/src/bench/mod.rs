@@ -294,6 +294,7 @@ impl Bench {
         self.fence.wait(DEPTH)?;
         let polled = door.polled()? - before;
         door.were_skbs(polled);
+        door.came_by_backlog(&burst.frames);
         Ok(())
     }
 

@@ -88,7 +88,13 @@ struct Stage<'a> {
 
 impl<'a> Stage<'a> {
     fn new(what: &'a DataCampaign, house: &'a House) -> Self {
-        Self { what, house, player: None, options: what.model.clone(), report: DataReport::empty() }
+        Self {
+            what,
+            house,
+            player: None,
+            options: what.model.clone(),
+            report: DataReport::empty(what.histogram()),
+        }
     }
 
     /// What the kernel shows, which must be what the right model shows.

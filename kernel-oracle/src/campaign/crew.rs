@@ -55,7 +55,7 @@ pub(super) fn play(
             scope.spawn(work);
         }
     });
-    let mut sum = DataReport::empty();
+    let mut sum = DataReport::default();
     for outcome in outcomes.into_inner().unwrap_or_else(PoisonError::into_inner).into_values() {
         sum.merge(&outcome.map_err(|failure| failure.after(sum.cases))?);
     }

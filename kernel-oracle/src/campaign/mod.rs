@@ -67,7 +67,22 @@ impl DataCampaign {
             model,
         }
     }
+
+    /// The same in houses where most ports that receive do so in generic mode.
+    #[must_use]
+    pub fn generic(cases: u64, seed: u64, model: Options) -> Self {
+        let houses = HouseMix { generic: GENERIC, ..HouseMix::default() };
+        Self { houses, cases_per_house: 100, ..Self::new(cases, seed, model) }
+    }
+
+    /// A count of the clauses that it is about.
+    fn histogram(&self) -> Histogram {
+        if self.houses.generic > 0.0 { Histogram::of_generic_cases() } else { Histogram::of_cases() }
+    }
 }
+
+/// How many receiving ports are in generic mode where a campaign is about that.
+const GENERIC: f64 = 0.7;
 
 /// A campaign without a difference.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -92,8 +107,8 @@ pub struct DataReport {
 
 impl DataReport {
     /// Of no case.
-    fn empty() -> Self {
-        Self { exercised: Histogram::of_cases(), ..Self::default() }
+    fn empty(exercised: Histogram) -> Self {
+        Self { exercised, ..Self::default() }
     }
 
     /// Adds another house's.
@@ -147,7 +162,7 @@ struct Task<'a> {
 
 impl Task<'_> {
     fn play(&self, runner: &mut TestRunner, seen: &mut dyn FnMut(u64)) -> Result<DataReport, DataFailure> {
-        let mut report = DataReport { houses: 1, ..DataReport::empty() };
+        let mut report = DataReport { houses: 1, ..DataReport::empty(self.what.histogram()) };
         let mut player = Player::new(self.house, self.what)?;
         let strategy = cases::cases_in(self.house, self.what.mix);
         for _ in 0..self.cases {

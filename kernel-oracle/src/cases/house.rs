@@ -6,6 +6,7 @@
 //! 1500 and are up. The others are all sorts of targets.
 
 use proptest::prelude::*;
+use xdpsim_core::netdev::XdpMode;
 use xdpsim_core::scenario::{PeerSpec, PortKind, PortSpec};
 use xdpsim_devmap::IfIndex;
 
@@ -23,11 +24,14 @@ pub struct HouseMix {
     pub pair: f64,
     /// Probability that a far end has GRO and no program, so that the stack receives there.
     pub gro_only: f64,
+    /// Probability that a port that receives does so in generic mode; one with a far end has GRO then, so
+    /// that bursts can come in as polls.
+    pub generic: f64,
 }
 
 impl Default for HouseMix {
     fn default() -> Self {
-        Self { pair: 0.6, gro_only: 0.2 }
+        Self { pair: 0.6, gro_only: 0.2, generic: 0.0 }
     }
 }
 
@@ -36,6 +40,7 @@ impl Default for HouseMix {
 struct Draw {
     place: usize,
     receives: bool,
+    generic: bool,
     mtu: u32,
     up: bool,
     far: Far,
@@ -67,10 +72,11 @@ enum Uppers {
 pub fn houses(mix: HouseMix) -> impl Strategy<Value = House> {
     let receiver = draw(mix, Just(true).boxed());
     let others = prop::collection::vec(draw(mix, prop::bool::weighted(0.35).boxed()), 3..8);
-    (receiver, others, prop::bool::weighted(mix.pair)).prop_map(|(mut first, others, pair)| {
+    let pair = (prop::bool::weighted(mix.pair), generic(mix), generic(mix));
+    (receiver, others, pair).prop_map(|(mut first, others, (pair, x, y))| {
         first.place = 0;
         let draws: Vec<Draw> = std::iter::once(first).chain(others).collect();
-        build(&draws, pair)
+        build(&draws, pair.then_some([x, y]))
     })
 }
 
@@ -83,14 +89,26 @@ fn draw(mix: HouseMix, receives: BoxedStrategy<bool>) -> impl Strategy<Value = D
     ];
     let place = prop_oneof![4 => Just(0usize), 3 => Just(1), 2 => Just(2)];
     let up = prop::bool::weighted(0.8);
-    (place, receives, mtu(), up, far(mix), uppers).prop_map(|(place, receives, mtu, up, far, uppers)| Draw {
+    let receives = (receives, generic(mix));
+    let all = (place, receives, mtu(), up, far(mix), uppers);
+    all.prop_map(|(place, (receives, generic), mtu, up, far, uppers)| Draw {
         place,
         receives,
+        generic: receives && generic,
         mtu,
         up,
         far,
         uppers,
     })
+}
+
+/// Draws no random number if there is nothing to decide: houses without such ports stay what they were.
+fn generic(mix: HouseMix) -> BoxedStrategy<bool> {
+    if mix.generic > 0.0 { prop::bool::weighted(mix.generic).boxed() } else { Just(false).boxed() }
+}
+
+fn mode(generic: bool) -> XdpMode {
+    if generic { XdpMode::Generic } else { XdpMode::Native }
 }
 
 /// Mostly 1500.
@@ -109,15 +127,15 @@ fn far(mix: HouseMix) -> impl Strategy<Value = Far> {
     (mtu(), sort).prop_map(|(mtu, sort)| Far { mtu, sort })
 }
 
-fn build(draws: &[Draw], pair: bool) -> House {
+fn build(draws: &[Draw], pair: Option<[bool; 2]>) -> House {
     let netns = ["blue", "green"].map(str::to_owned).to_vec();
     let mut builder =
         Builder { next: [FIRST, FIRST, FIRST_UPPER], next_upper: [FIRST_UPPER; 3], ports: Vec::new() };
     // Upper devices in `green` come behind its ports.
     builder.next_upper[2] = 100;
     draws.iter().for_each(|draw| builder.veth(draw));
-    if pair {
-        builder.pair();
+    if let Some(generic) = pair {
+        builder.pair(generic);
     }
     (0..3).for_each(|place| builder.loopback(place));
     House { netns, ports: builder.ports }
@@ -160,8 +178,9 @@ impl Builder {
             mtu: Some(if draw.receives { 1500 } else { draw.mtu }),
             up: draw.receives || draw.up,
             xdp: draw.receives.then(|| format!("on_{name}")),
+            mode: mode(draw.generic),
             uppers,
-            ..Self::spec(&name, draw.place, ifindex, PortKind::Veth { peer, gro: false })
+            ..Self::spec(&name, draw.place, ifindex, PortKind::Veth { peer, gro: draw.generic })
         });
     }
 
@@ -185,12 +204,13 @@ impl Builder {
     }
 
     /// A veth whose ends both are ports: `x` in the initial namespace, `y` in `blue`.
-    fn pair(&mut self) {
+    fn pair(&mut self, generic: [bool; 2]) {
         for (place, name, peer) in [(0, "x", "y"), (1, "y", "x")] {
             let kind = PortKind::Veth { peer: PeerSpec::Port(peer.into()), gro: false };
             let ifindex = self.number(place);
             let spec = Self::spec(name, place, ifindex, kind);
-            self.ports.push(PortSpec { mtu: Some(1500), xdp: Some(format!("on_{name}")), ..spec });
+            let (xdp, mode) = (Some(format!("on_{name}")), mode(generic[place]));
+            self.ports.push(PortSpec { mtu: Some(1500), xdp, mode, ..spec });
         }
     }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use super::{View, clauses, exercised};
+use super::{Clause, View, clauses, exercised, generic_clauses};
 
 /// A clause that was exercised less often than this is not checked.
 const ENOUGH: u64 = 20;
@@ -21,7 +21,24 @@ impl Histogram {
     /// Nothing yet: every clause that cases can exercise, with 0.
     #[must_use]
     pub fn of_cases() -> Self {
-        Self { cases: 0, by_clause: clauses().map(|clause| (clause.id.to_owned(), 0)).collect() }
+        Self::of(clauses())
+    }
+
+    /// The same for the clauses about generic mode.
+    #[must_use]
+    pub fn of_generic_cases() -> Self {
+        Self::of(generic_clauses())
+    }
+
+    fn of(clauses: impl Iterator<Item = &'static Clause>) -> Self {
+        Self { cases: 0, by_clause: clauses.map(|clause| (clause.id.to_owned(), 0)).collect() }
+    }
+
+    /// Only the clauses about generic mode.
+    #[must_use]
+    pub fn only_generic(mut self) -> Self {
+        self.by_clause.retain(|id, _| generic_clauses().any(|clause| clause.id == id));
+        self
     }
 
     /// Adds a case.

@@ -1,6 +1,6 @@
 //! Which rules a case exercised, and which no case can.
 //!
-//! For every clause of the families HLP, RED, ENQ, FLU, DVP, BRD, DRV and TRC there is either a predicate
+//! For every clause of the families HLP, RED, ENQ, FLU, DVP, BRD, DRV, GEN and TRC there is either a predicate
 //! over a told case ("a devmap program returns XDP_DROP"), or a reason why this bench cannot provoke it. A
 //! campaign adds up the predicates in a [`Histogram`]. A clause counts as exercised when what it speaks of
 //! happened in the model; that the kernel did the same is what the comparison is for.
@@ -11,6 +11,7 @@ mod broadcast;
 mod driver;
 mod enqueue;
 mod flush;
+mod generic;
 mod helper;
 mod histogram;
 mod older;
@@ -43,14 +44,20 @@ impl Clause {
     }
 }
 
-/// All clauses that cases can exercise, by family.
+/// All clauses that cases can exercise in houses without ports in generic mode, by family.
 pub fn clauses() -> impl Iterator<Item = &'static Clause> {
     let tables = [helper::CLAUSES, enqueue::CLAUSES, flush::CLAUSES, broadcast::CLAUSES, driver::CLAUSES];
     tables.into_iter().flatten()
 }
 
+/// The clauses about generic mode that cases can exercise.
+pub fn generic_clauses() -> impl Iterator<Item = &'static Clause> {
+    generic::CLAUSES.iter()
+}
+
 /// The clauses that a case exercised, those about older kernels included if the case was told for one.
 pub fn exercised(view: &View<'_>) -> impl Iterator<Item = &'static str> {
-    let everywhere = clauses().filter(|clause| clause.seen(view)).map(|clause| clause.id);
+    let everywhere =
+        clauses().chain(generic_clauses()).filter(|clause| clause.seen(view)).map(|clause| clause.id);
     everywhere.chain(older::exercised(view))
 }

@@ -6,7 +6,7 @@
 
 use xdpsim_core::fate::Fate;
 use xdpsim_core::scenario::{Op, PortSpec, ProgramKind, ProgramSpec};
-use xdpsim_core::story::{HelperCall, Step};
+use xdpsim_core::story::{DropReason, HelperCall, Step};
 use xdpsim_core::{
     DevId, Errno, Event, IfIndex, MapId, MapKind, Nanos, ProgId, RedirectFlags, Skip, XdpAction,
 };
@@ -41,6 +41,8 @@ pub(super) struct Visit {
     pub partial: Vec<DevId>,
     /// Where it went in generic mode, in order.
     pub skbs: Vec<Skb>,
+    /// Why it was freed there.
+    pub freed: Option<DropReason>,
     /// How it ended, if it ended before any driver saw it.
     pub end: Option<(Fate, Option<DevId>)>,
 }
@@ -251,6 +253,7 @@ impl Reader {
             Step::GenericRedirect { dev, clone, prog } => {
                 visit.into_iter().for_each(|visit| visit.skbs.push(Skb { dev, clone, prog, taken: false }));
             }
+            Step::Freed { reason } => visit.into_iter().for_each(|visit| visit.freed = Some(reason)),
             Step::StartXmit { dev, taken } => {
                 let last = visit.and_then(|visit| visit.skbs.last_mut());
                 last.filter(|skb| skb.dev == dev).into_iter().for_each(|skb| skb.taken = taken);
@@ -267,7 +270,7 @@ impl Reader {
                     visit.end = Some((fate, egress));
                 }
             }
-            Step::Program { .. } | Step::Xmit { .. } | Step::Hop { .. } | Step::Freed { .. } => {}
+            Step::Program { .. } | Step::Xmit { .. } | Step::Hop { .. } => {}
             // No kernel has them.
             Step::Groups { .. } | Step::Bug { .. } => {}
         }
@@ -293,6 +296,7 @@ impl Reader {
             queued: Vec::new(),
             partial: Vec::new(),
             skbs: Vec::new(),
+            freed: None,
             end: None,
         });
         if position == 0 {

@@ -65,6 +65,8 @@ pub(crate) enum By {
     Xmit,
     /// XDP_TX.
     Tx,
+    /// Sent as an skb, by a port in generic mode.
+    Skb,
     /// From outside: sent by the far end's stack as an skb (DRV-10).
     Arrival,
 }

@@ -9,9 +9,11 @@ use xdpsim_devmap::{CpuId, DevId, Errno, QueueId};
 use super::backlog::Backlog;
 use super::env::Env;
 use super::softirq::NapiId;
+use crate::batch::Desc;
 use crate::driver::veth::{By, Waiting};
 use crate::driver::{Bulk, DriverState, XmitFlags};
 use crate::fate::Fate;
+use crate::frame::VETH_LINEAR_MAX;
 use crate::netdev::Kind;
 use crate::scenario::FaultKind;
 use crate::sink::Sink;
@@ -80,9 +82,9 @@ impl<S: Sink> Env<'_, S> {
             self.count_veth(peer, |rx| rx.rx_dropped += 1);
             return Started::Dropped(fate, None);
         }
-        let waiting = Waiting { desc, from: from.0, by: By::Xmit };
+        let waiting = Waiting { desc, from: from.0, by: By::Skb };
         let taken = match end.has_program() {
-            true => self.veth_xdp_rx(peer, waiting, &softnet.cpu, softnet.poll_list),
+            true => self.veth_xdp_rx(peer, waiting, softnet.cpu, softnet.poll_list),
             false => softnet.backlog.enqueue(peer, waiting, softnet.poll_list),
         };
         if taken {
@@ -96,16 +98,19 @@ impl<S: Sink> Env<'_, S> {
     fn veth_xdp_rx(
         &mut self,
         peer: DevId,
-        waiting: Waiting,
-        cpu: &CpuId,
+        mut waiting: Waiting,
+        cpu: CpuId,
         poll_list: &mut VecDeque<NapiId>,
     ) -> bool {
         let DriverState::Veth(end) = &mut self.drivers[peer.0 as usize] else { return false };
-        let queue = end.select_rxq(*cpu);
+        let queue = end.select_rxq(cpu);
         let rq = &mut end.rq[queue];
         if rq.ring.free() == 0 {
             return false;
         }
+        // What the driver's program will need is made sure of when it is polled (DRV-10).
+        let (len, room) = (waiting.desc.len, waiting.desc.headroom().max(Desc::HEADROOM));
+        waiting.desc = waiting.desc.with_head(room, 0).with_frags(len > VETH_LINEAR_MAX);
         rq.ring.produce(waiting);
         if !rq.notify_masked {
             rq.notify_masked = true;

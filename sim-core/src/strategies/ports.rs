@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::Vocabulary;
+use crate::netdev::XdpMode;
 use crate::scenario::{PeerSpec, PortKind, PortSpec, Rss};
 use crate::time::{BitRate, Nanos};
 
@@ -15,6 +16,7 @@ struct PortDraw {
     uppers: Vec<usize>,
     elsewhere: bool,
     xdp: Option<usize>,
+    generic: bool,
     queues: u16,
     rx_usecs: u64,
 }
@@ -86,20 +88,23 @@ fn port(words: &Vocabulary, program: f64) -> impl Strategy<Value = PortDraw> + u
     let identity = (sort(), prop::option::weighted(0.4, mtu()), prop::bool::weighted(0.9), uppers);
     let reception = (
         prop::bool::weighted(0.12),
-        xdp,
+        (xdp, prop::bool::weighted(0.15)),
         prop_oneof![4 => Just(1u16), 1 => Just(2), 1 => Just(3)],
         prop_oneof![4 => Just(0u64), 1 => Just(1)],
     );
-    (identity, reception).prop_map(|((sort, mtu, up, uppers), (elsewhere, xdp, queues, rx_usecs))| PortDraw {
-        sort,
-        mtu,
-        up,
-        uppers,
-        elsewhere,
-        xdp,
-        queues,
-        rx_usecs,
-    })
+    (identity, reception).prop_map(
+        |((sort, mtu, up, uppers), (elsewhere, (xdp, generic), queues, rx_usecs))| PortDraw {
+            sort,
+            mtu,
+            up,
+            uppers,
+            elsewhere,
+            xdp,
+            generic,
+            queues,
+            rx_usecs,
+        },
+    )
 }
 
 fn sort() -> impl Strategy<Value = Sort> {
@@ -154,6 +159,7 @@ impl PortDraw {
             uppers: self.uppers.iter().map(|&upper| words.ports[upper].clone()).collect(),
             netns: words.netns.first().filter(|_| self.elsewhere).cloned(),
             xdp: self.xdp.filter(|_| runs_programs).map(|program| words.port_programs[program].clone()),
+            mode: if self.generic && runs_programs { XdpMode::Generic } else { XdpMode::Native },
             queues: if receives_rings { self.queues } else { 1 },
             rss: Rss::RoundRobin,
             rx_usecs: Nanos::from_micros(self.rx_usecs),

@@ -180,7 +180,7 @@ fn freed_packets_have_a_reason() {
 
 /// The far end of b is down or has a small mtu: the veth frees the skb and counts it, the broadcast goes on.
 ///
-/// Rule: GEN-05.a
+/// Rule: GEN-05.a, GEN-05.c
 #[test]
 fn what_a_device_drops_was_redirected_all_the_same() {
     let ends = [
@@ -200,7 +200,7 @@ fn what_a_device_drops_was_redirected_all_the_same() {
 
 /// The peer's native program reads a ring of 256, which nobody empties before the poll is over.
 ///
-/// Rule: GEN-05.a
+/// Rule: GEN-02.b, GEN-05.a, GEN-05.c
 #[test]
 fn a_full_ring_drops_without_an_error() {
     let peer = PeerSpec::FarEnd { mtu: 1500, gro: false, xdp: true, up: true, queues: 1 };
@@ -214,7 +214,7 @@ fn a_full_ring_drops_without_an_error() {
 
 /// Without one, what is sent waits in the backlog, which takes 1001.
 ///
-/// Rule: GEN-05.a
+/// Rule: GEN-02.b, GEN-05.a, GEN-05.c
 #[test]
 fn a_full_backlog_drops_without_an_error() {
     let mut scenario =
@@ -321,7 +321,7 @@ fn a_devmap_program_sees_the_queue_on_which_the_packet_came() {
 
 /// Metadata of the port's program does not get there (so an exclude group's number in it is not seen).
 ///
-/// Rule: GEN-06.a
+/// Rule: GEN-06.d
 #[test]
 fn a_devmap_program_sees_no_metadata() {
     for (mode, len) in [(XdpMode::Native, 8), (XdpMode::Generic, 0)] {
@@ -517,7 +517,7 @@ fn a_broadcast_to_nobody_consumes_the_packet() {
 /// No driver of the pair has a program, so nobody polls a ring: packets go through the backlog to the program
 /// of the other end, and XDP_TX sends them back the same way.
 ///
-/// Rule: GEN-01.a, GEN-02.a
+/// Rule: GEN-01.a, GEN-02.a, GEN-02.b
 #[test]
 fn packets_go_from_one_end_of_a_pair_to_the_program_at_the_other() {
     let mut scenario = bench();
