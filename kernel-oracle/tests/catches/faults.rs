@@ -53,6 +53,16 @@ pub const OUT_OF_REACH: &[OutOfReach] = &[
         caught_by: "a_poll_without_success_does_not_flush",
     },
     OutOfReach {
+        fault: Mutations::GENERIC_CLONES_FRAGS,
+        why: "no frame of a case has fragments",
+        caught_by: "fragments_are_not_cloned",
+    },
+    OutOfReach {
+        fault: Mutations::GENERIC_KEEPS_META,
+        why: "no program of a scenario reads metadata",
+        caught_by: "metadata_stays_behind",
+    },
+    OutOfReach {
         fault: Mutations::LAST_DEV_RX_WINS,
         why: "frames of two devices meet in a queue only where a failed clone left some there",
         caught_by: "the_first_ingress_wins",

@@ -27,6 +27,8 @@ use faults::{NAMED, OUT_OF_REACH, name, words};
 
 /// Cases of the campaign that every test run plays.
 const CASES: u64 = 10_000;
+/// Cases of the campaign in generic mode, which is played for the faults of that mode.
+const GENERIC_CASES: u64 = 1_500;
 /// Operations of the map campaign that every test run plays.
 const OPERATIONS: u64 = 500_000;
 
@@ -42,6 +44,12 @@ fn out_of_reach() -> Mutations {
     OUT_OF_REACH.iter().map(|one| one.fault).collect()
 }
 
+/// Only ports in generic mode can show these.
+fn of_generic_mode() -> Mutations {
+    let all = Mutations::all().iter_names().filter(|(name, _)| name.starts_with("GENERIC_"));
+    all.map(|(_, fault)| fault).collect()
+}
+
 /// Every fault is found, but for those that no case can show.
 #[test]
 fn every_fault_is_found_on_the_kernel() {
@@ -49,12 +57,17 @@ fn every_fault_is_found_on_the_kernel() {
     let begin = Instant::now();
     let what = DataCampaign::new(CASES, seed(), Options::host().unwrap());
     let reachable = Mutations::all() - out_of_reach();
-    let caught = catch(&what, reachable).unwrap_or_else(|failure| panic!("{failure}"));
+    let mut caught =
+        catch(&what, reachable - of_generic_mode()).unwrap_or_else(|failure| panic!("{failure}"));
+    assert!(caught.cases <= CASES && caught.played > 0);
+    let what = DataCampaign::generic(GENERIC_CASES, seed(), Options::host().unwrap());
+    let generic = catch(&what, reachable & of_generic_mode()).unwrap_or_else(|failure| panic!("{failure}"));
+    caught.found.extend(generic.found);
+    caught.missed.extend(generic.missed);
     let rows = table::rows(&caught);
     caught.found.iter().for_each(print);
     println!("{rows}\n{} cases, {} on the kernel, {:?}", caught.cases, caught.played, begin.elapsed());
     assert!(caught.missed.is_empty(), "not found in {CASES} cases: {:?}", caught.missed);
-    assert!(caught.cases <= CASES && caught.played > 0);
     for one in &caught.found {
         assert_ne!(one.difference.model, one.difference.kernel, "{}", name(one.fault));
         let frames: usize = one.case.bursts.iter().map(|burst| burst.frames.len()).sum();
@@ -77,6 +90,10 @@ fn no_case_shows_what_is_out_of_reach() {
         "{found:?} can be found, although listed as out of reach: take it off the list"
     );
     assert_eq!((caught.cases, caught.played), (CASES, 0));
+    let what = DataCampaign::generic(GENERIC_CASES, seed(), Options::host().unwrap());
+    let caught =
+        catch(&what, out_of_reach() & of_generic_mode()).unwrap_or_else(|failure| panic!("{failure}"));
+    assert_eq!((caught.found.len(), caught.cases, caught.played), (0, GENERIC_CASES, 0));
 }
 
 fn print(one: &Catch) {
@@ -119,7 +136,7 @@ fn the_lists_are_in_order() {
     assert_eq!((NAMED.len(), named.len()), (20, 20));
     assert!(NAMED.iter().all(|one| !out_of_reach().contains(one.0)));
     assert_eq!(OUT_OF_REACH.len(), out_of_reach().iter().count(), "a fault is listed twice");
-    let checks = ["queues", "targets"]
+    let checks = ["generic", "queues", "targets"]
         .map(|file| faults::read(&format!("sim-core/tests/mutations/{file}.rs")))
         .concat();
     for one in OUT_OF_REACH {
