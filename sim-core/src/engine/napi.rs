@@ -275,11 +275,9 @@ impl Cpu {
         while taken < NAPI_BUDGET {
             let Some(mut waiting) = env.take_waiting(napi) else { break };
             taken += 1;
-            bytes += u64::from(waiting.desc.len);
-            if waiting.by == By::Skb {
-                // Of an skb the driver counts what follows the Ethernet header.
-                bytes -= u64::from(crate::netdev::Device::ETH_HLEN);
-            }
+            // Of an skb the driver counts what follows the Ethernet header.
+            let header = if waiting.by == By::Skb { crate::netdev::Device::ETH_HLEN } else { 0 };
+            bytes += u64::from(waiting.desc.len.saturating_sub(header));
             if waiting.by != By::Arrival {
                 hopped = (hopped.0 + 1, hopped.1 + u64::from(waiting.desc.len));
                 if let (Some(port), true) = (sender, S::DELIVERIES) {
