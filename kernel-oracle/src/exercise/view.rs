@@ -51,7 +51,6 @@ pub(super) struct Visit {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Skb {
     pub dev: DevId,
-    pub clone: bool,
     /// The program of its entry.
     pub prog: Option<ProgId>,
     /// Did the device take it? Not if the program did not pass it.
@@ -250,8 +249,8 @@ impl Reader {
                     .into_iter()
                     .for_each(|visit| visit.queued.push(Queued { dev, position, clone, prog, own_prog }));
             }
-            Step::GenericRedirect { dev, clone, prog } => {
-                visit.into_iter().for_each(|visit| visit.skbs.push(Skb { dev, clone, prog, taken: false }));
+            Step::GenericRedirect { dev, prog, .. } => {
+                visit.into_iter().for_each(|visit| visit.skbs.push(Skb { dev, prog, taken: false }));
             }
             Step::Freed { reason } => visit.into_iter().for_each(|visit| visit.freed = Some(reason)),
             Step::StartXmit { dev, taken } => {
