@@ -45,7 +45,9 @@ use values::Values;
 
 pub use kind::Kind;
 pub use ring::Ring;
-pub(crate) use shape::{Shape, Way};
+pub(crate) use shape::Shape;
+#[cfg(feature = "jit")]
+pub(crate) use shape::Way;
 pub use targets::Targets;
 pub use values::Caller;
 
