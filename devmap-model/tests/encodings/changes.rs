@@ -2,6 +2,7 @@
 
 use crate::asker::{Asker, ONE, PORTS, ask, ports};
 use crate::common::cases;
+use crate::reference::Reference;
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 use xdpsim_devmap::groups::encoding::*;
@@ -184,4 +185,42 @@ fn a_lookup_consists_of_what_the_catalogue_says() {
     assert_eq!((filter.programs, filter.member_lookups, filter.copies), (32, 32, 32));
     let sorted = cost(Design::SortedArrays);
     assert_eq!(sorted.compares, 6, "one search in 32");
+}
+
+proptest! {
+    #![proptest_config(cases(48))]
+
+    /// Keys that share a bucket: what was written last is walked first, also in maps of differences (BRD-03).
+    ///
+    /// Rule: MCAST-P29
+    #[test]
+    fn a_full_bucket_is_walked_from_the_newest(
+        steps in proptest::collection::vec((0..4_u8, 0..6_u32, 1..=9_u32), 1..30),
+    ) {
+        const BUCKETS: u32 = 64;
+        for design in Design::ALL.into_iter().filter(|design| design.has_maps()) {
+            let able = crate::reference::Abilities::of(design);
+            let limits = Limits::new(BUCKETS, 1, u32::from(able.exclude_groups));
+            let (mut encoding, mut reference) = (design.create(&limits).unwrap(), Reference::default());
+            for (kind, key, port) in &steps {
+                let (key, port) = (MapKey(key * BUCKETS), IfIndex(*port));
+                let (side, member) = match kind {
+                    0 | 1 => (Side::Forward, Member::at(key, port)),
+                    _ if !able.exclude_groups => continue,
+                    _ => (Side::Exclude, Member::of(port)),
+                };
+                if kind % 2 == 0 {
+                    encoding.join(side, ONE, member).unwrap();
+                    reference.join(side, ONE, member);
+                } else {
+                    encoding.leave(side, ONE, member.key).unwrap();
+                    reference.leave(side, ONE, member.key);
+                }
+                let exclude = if able.exclude_groups { Exclude::Group(ONE) } else { Exclude::Nothing };
+                let query = Query { forward: ONE, exclude, ingress: IfIndex(1) };
+                let expected = reference.delivered(&query, Order::Walk, &limits);
+                prop_assert_eq!(ask(&*encoding, exclude, IfIndex(1)), expected, "{}", design);
+            }
+        }
+    }
 }
