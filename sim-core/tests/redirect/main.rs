@@ -5,6 +5,7 @@ mod bench;
 #[path = "../common/mod.rs"]
 mod common;
 mod generic;
+mod generic_entries;
 mod targets;
 
 use bench::*;
