@@ -1,6 +1,6 @@
 //! The order in which a broadcast walks a map.
 
-mod common;
+use crate::common;
 use common::*;
 use xdpsim_devmap::*;
 

@@ -1,6 +1,6 @@
 //! Creating a device map.
 
-mod common;
+use crate::common;
 use common::*;
 use xdpsim_devmap::*;
 

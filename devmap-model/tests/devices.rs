@@ -1,6 +1,6 @@
 //! What devices have to do with a map: where their index counts, and what happens when they go.
 
-mod common;
+use crate::common;
 use common::*;
 use xdpsim_devmap::*;
 

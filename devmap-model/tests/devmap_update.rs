@@ -1,6 +1,6 @@
 //! Updating a DEVMAP: each check, and which of two wins.
 
-mod common;
+use crate::common;
 use common::*;
 use xdpsim_devmap::*;
 

@@ -1,6 +1,6 @@
 //! The difference of two groups against its definition.
 
-mod common;
+use crate::common;
 use common::*;
 use proptest::prelude::*;
 use xdpsim_devmap::*;

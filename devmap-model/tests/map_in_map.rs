@@ -1,6 +1,6 @@
 //! Maps whose values are maps.
 
-mod common;
+use crate::common;
 use common::*;
 use xdpsim_devmap::*;
 

@@ -1,8 +1,7 @@
 //! Every deliberate fault of the maps is caught by a check of the rule that it breaks; without a fault all
 //! checks pass.
 
-mod common;
-
+use crate::common;
 use common::*;
 use xdpsim_devmap::*;
 

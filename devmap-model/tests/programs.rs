@@ -1,6 +1,6 @@
 //! Programs of entries, and the owner they give a map.
 
-mod common;
+use crate::common;
 use common::*;
 use xdpsim_devmap::*;
 

@@ -1,6 +1,6 @@
 //! Lookup, delete and get_next_key.
 
-mod common;
+use crate::common;
 use common::*;
 use xdpsim_devmap::*;
 

@@ -1,8 +1,7 @@
 //! Random sequences of operations, against the plain model in `reference`.
 
-mod common;
-mod reference;
-
+use crate::common;
+use crate::reference;
 use common::*;
 use proptest::prelude::*;
 use reference::{Asked, Plain, Program, Row, Shape};

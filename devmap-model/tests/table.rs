@@ -1,6 +1,6 @@
 //! The table: ids, names, lifetimes, counts.
 
-mod common;
+use crate::common;
 use common::*;
 use xdpsim_devmap::*;
 

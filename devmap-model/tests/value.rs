@@ -1,6 +1,6 @@
 //! What a value holds, as it is written and as it is read.
 
-mod common;
+use crate::common;
 use common::*;
 use xdpsim_devmap::*;
 

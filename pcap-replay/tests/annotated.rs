@@ -1,7 +1,6 @@
 //! `-w`: what tshark reads of an annotated capture is what the report says.
 
-mod cli;
-
+use crate::cli;
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::process::Command;

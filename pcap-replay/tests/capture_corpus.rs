@@ -2,8 +2,7 @@
 //!
 //! The corpus is `testdata/captures` of the repository, or the directory that `XDPSIM_CAPTURES` names.
 
-mod capture_support;
-
+use crate::capture_support;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 

@@ -1,7 +1,6 @@
 //! Compressed captures are recognised by their first bytes and unpacked while they are read.
 
-mod capture_support;
-
+use crate::capture_support;
 use std::io::Write;
 
 use capture_support::{options, read};

@@ -1,7 +1,6 @@
 //! Classic pcap: byte orders, resolutions, odd but accepted fields, breaks.
 
-mod capture_support;
-
+use crate::capture_support;
 use capture_support::{
     MICROS, NANOS, Order, collect, frame, options, pcap_head, read, read_from, record, record_of, scan,
 };

@@ -1,7 +1,6 @@
 //! pcapng: sections, interfaces, the three packet blocks, breaks.
 
-mod capture_support;
-
+use crate::capture_support;
 use capture_support::{Frame, Order, block, frame, interface, option, options, packet, read, scan, section};
 use xdpsim::capture::{
     Break, CaptureError, CaptureReader, Fill, FrameTable, LinkType, ReadOptions, Resolution, Truncated,

@@ -1,7 +1,6 @@
 //! Written captures: what comes back, byte for byte, and what every reader makes of it.
 
-mod capture_support;
-
+use crate::capture_support;
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
 

@@ -1,7 +1,6 @@
 //! `xdpsim diff` and `xdpsim ask`: what would be otherwise, and what would become of one packet.
 
-mod cli;
-
+use crate::cli;
 use cli::{Folder, repository};
 
 /// Frames to four ports in turn, one of which is down.

@@ -1,7 +1,6 @@
 //! What the command says when it cannot do what it was asked to, and with which exit code.
 
-mod cli;
-
+use crate::cli;
 use cli::{Folder, frame, repository};
 use serde_json::Value;
 

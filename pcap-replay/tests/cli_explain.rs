@@ -1,8 +1,7 @@
 //! `xdpsim explain` on a frame that is lost: step, errno and rule on one line, for every way to lose one
 //! that people ask about. The scenarios are in `tests/explain`.
 
-mod cli;
-
+use crate::cli;
 use cli::Folder;
 
 /// Explains frame `frame` of a capture of frames of these lengths, all in one poll. The line that says how

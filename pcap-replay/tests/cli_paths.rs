@@ -1,7 +1,6 @@
 //! `xdpsim explain` without `--frame`: paths with counts, filters, and the same story as `--frame` tells.
 
-mod cli;
-
+use crate::cli;
 use cli::{Folder, Said, repository};
 use serde_json::Value;
 use xdpsim::capture::synth::Synth;

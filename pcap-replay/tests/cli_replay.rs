@@ -1,7 +1,6 @@
 //! `xdpsim replay`: the table, JSON, events, a capture per port, and that threads change none of it.
 
-mod cli;
-
+use crate::cli;
 use std::io::Read;
 use std::process::{Command, Stdio};
 

@@ -1,7 +1,6 @@
 //! `xdpsim run`: an object's program over a capture.
 
-mod cli;
-
+use crate::cli;
 use cli::{Folder, repository};
 use serde_json::{Value, json};
 

@@ -1,7 +1,6 @@
 //! `xdpsim test`: every kind of expectation, broken by hand, is found and says what to look at.
 
-mod cli;
-
+use crate::cli;
 use cli::{Folder, Said, repository};
 use serde_json::Value;
 

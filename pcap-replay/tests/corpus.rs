@@ -1,7 +1,6 @@
 //! Several captures: fresh or in a chain, in parts, in parallel, limited and looped.
 
-mod cli;
-
+use crate::cli;
 use cli::{Folder, START, assert_balanced};
 use proptest::prelude::*;
 use serde_json::Value;

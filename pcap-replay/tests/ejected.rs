@@ -1,8 +1,7 @@
 //! Counterexamples that were kept: `xdpsim check` takes them, `xdpsim test` fails until the bug is gone, and a
 //! program in Rust plays them again.
 
-mod cli;
-
+use crate::cli;
 use cli::Folder;
 use xdpsim_core::kit::{Counterexample, OwnPrograms, Property, laws};
 use xdpsim_core::scenario::{ProgramKind, ProgramSpec};

@@ -1,6 +1,6 @@
 //! `new`, `completions`, `man`, `--version --json`, `--color`: what people meet on the first day.
 
-mod cli;
+use crate::cli;
 mod explore;
 
 use cli::Folder;

@@ -1,7 +1,6 @@
 //! Captures of several ports: merged by time, or by the interfaces of a pcapng.
 
-mod cli;
-
+use crate::cli;
 use cli::{Folder, START, assert_balanced, frame};
 use xdpsim::capture::{CaptureWriter, Format, Resolution, WriteOptions};
 use xdpsim_core::Nanos;

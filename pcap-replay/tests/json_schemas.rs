@@ -3,8 +3,7 @@
 //! The published schema lets documents have further keys, because they can be added without raising
 //! `schema`. Here it does not: a key that nobody described fails.
 
-mod cli;
-
+use crate::cli;
 use cli::{Folder, repository};
 use serde_json::{Value, json};
 

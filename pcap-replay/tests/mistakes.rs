@@ -3,8 +3,7 @@
 //! Every snapshot is one mistake; [`every_mistake_names_its_remedy`] makes all of them once more and asks
 //! for both.
 
-mod cli;
-
+use crate::cli;
 use std::io::Write;
 use std::process::{Command, Stdio};
 

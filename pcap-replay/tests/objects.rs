@@ -1,6 +1,6 @@
 //! Stock objects in the command: nothing but `--object`, faults, coverage, what is not modelled.
 
-mod cli;
+use crate::cli;
 #[path = "objects/multicast.rs"]
 mod multicast;
 

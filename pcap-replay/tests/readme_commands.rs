@@ -3,8 +3,7 @@
 
 #![cfg(unix)]
 
-mod cli;
-
+use crate::cli;
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;

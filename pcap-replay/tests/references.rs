@@ -1,9 +1,8 @@
 //! The references in `docs/` say what the code says: exit codes, fates, skips, JSON schemas.
 //!
-//! Tables that are made from the code are written by `XDPSIM_UPDATE=1 cargo test -p xdpsim --test references`.
+//! Tables that are made from the code are written by `XDPSIM_UPDATE=1 cargo test -p xdpsim --test all references`.
 
-mod cli;
-
+use crate::cli;
 use std::collections::BTreeSet;
 
 use cli::{Folder, repository};
@@ -27,7 +26,7 @@ fn settle(file: &str, name: &str, made: &str) {
     }
     assert!(
         std::env::var_os("XDPSIM_UPDATE").is_some(),
-        "{file} is stale: run `XDPSIM_UPDATE=1 cargo test -p xdpsim --test references`"
+        "{file} is stale: run `XDPSIM_UPDATE=1 cargo test -p xdpsim --test all references`"
     );
     let written = format!("{}{made}{}", &text[..begin], &text[end..]);
     std::fs::write(repository(file), written).unwrap_or_else(|error| panic!("{file}: {error}"));

@@ -1,7 +1,6 @@
 //! Captures of several read batches: neither threads nor where batches end changes a byte of the output.
 
-mod cli;
-
+use crate::cli;
 use cli::{Folder, START};
 use xdpsim::capture::synth::Synth;
 use xdpsim::capture::{CaptureWriter, Format, Resolution, WriteOptions};

@@ -1,7 +1,6 @@
 //! From the wire to the poll: which CPU, when the interrupt comes, and who is not received at all.
 
-mod common;
-
+use crate::common;
 use common::probe::*;
 use common::*;
 use xdpsim_core::lab::Lab;

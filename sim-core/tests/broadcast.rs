@@ -1,7 +1,6 @@
 //! BPF_F_BROADCAST: who gets a copy, in which order, and what it costs.
 
-mod common;
-
+use crate::common;
 use common::probe::*;
 use common::*;
 use xdpsim_core::lab::{Lab, Run};

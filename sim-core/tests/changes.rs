@@ -1,7 +1,6 @@
 //! What an operator changes while frames flow: maps, devices, namespaces, programs.
 
-mod common;
-
+use crate::common;
 use common::probe::*;
 use common::*;
 use xdpsim_core::lab::{Lab, Run};

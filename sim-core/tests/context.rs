@@ -1,8 +1,7 @@
 //! Verdicts that the helpers did not ask for, and the lifetime of redirect info: rules HLP-14, HLP-15,
 //! HLP-18 and HLP-20 to HLP-23.
 
-mod common;
-
+use crate::common;
 use common::*;
 use xdpsim_core::lab::{Lab, Run};
 use xdpsim_core::scenario::{Action, At, Change, MapSpec, Op, PortSpec, ProgramKind, Scenario};

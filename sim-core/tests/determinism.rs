@@ -1,9 +1,7 @@
 //! The same frames give the same bytes: however often they are run, however they are cut into batches, and
 //! in whatever order independent CPUs run.
 
-#[path = "common/worlds/mod.rs"]
-mod worlds;
-
+use crate::worlds;
 use std::cell::Cell;
 use std::collections::BTreeSet;
 

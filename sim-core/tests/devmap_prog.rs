@@ -1,7 +1,6 @@
 //! Programs of devmap entries: when they run, on what, and what their verdicts mean.
 
-mod common;
-
+use crate::common;
 use common::probe::*;
 use common::*;
 use xdpsim_core::lab::Lab;

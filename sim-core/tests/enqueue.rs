@@ -1,7 +1,6 @@
 //! The bulk queues between redirect and flush: rules ENQ-01 to ENQ-07.
 
-mod common;
-
+use crate::common;
 use std::collections::BTreeMap;
 
 use common::*;

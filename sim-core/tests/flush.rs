@@ -2,8 +2,7 @@
 //!
 //! Drivers of one's own stand where a real one cannot be made to answer like that.
 
-mod common;
-
+use crate::common;
 use common::probe::*;
 use common::*;
 use xdpsim_core::driver::Xmit;

@@ -1,8 +1,7 @@
 //! Step 1, the helpers, and the redirect info that they leave behind: rules HLP-01 to HLP-13
 //! and HLP-19. What follows from its lifetime is in `context.rs`.
 
-mod common;
-
+use crate::common;
 use common::*;
 use xdpsim_core::lab::Run;
 use xdpsim_core::redirect::RedirectInfo;

@@ -1,7 +1,6 @@
 //! `bpf_redirect_map()` on a map that the program found in a map of maps: rule HLP-16.
 
-mod common;
-
+use crate::common;
 use common::*;
 use xdpsim_core::scenario::{EntrySpec, EntryValue, MapSpec, Op, Scenario};
 use xdpsim_core::{Fate, MapKind};

@@ -1,7 +1,6 @@
 //! What a device is to a redirect: features, attachment, and who counts where.
 
-mod common;
-
+use crate::common;
 use common::probe::*;
 use common::*;
 use xdpsim_core::lab::Lab;

@@ -1,7 +1,6 @@
 //! The `nic` port: a TX ring that a line drains in virtual time.
 
-mod common;
-
+use crate::common;
 use common::probe::*;
 use common::*;
 use xdpsim_core::scenario::{MapSpec, PortKind, PortSpec, ProgramKind, Scenario};

@@ -3,11 +3,8 @@
 //! Random worlds, compared in everything that can be seen: deliveries with their bytes and times, events
 //! with their fields, the books with examples and skips, redirect info, veth counters, failed changes.
 
-#[path = "common/mod.rs"]
-mod common;
-#[path = "common/worlds/mod.rs"]
-mod worlds;
-
+use crate::common;
+use crate::worlds;
 use std::cell::Cell;
 use std::collections::BTreeMap;
 

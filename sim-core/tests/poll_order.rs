@@ -1,7 +1,6 @@
 //! Who is polled after whom in a softirq: rules DRV-07.c and DRV-07.d.
 
-mod common;
-
+use crate::common;
 use common::*;
 use xdpsim_core::lab::{Lab, Run};
 use xdpsim_core::scenario::{PortSpec, ProgramKind, Scenario};

@@ -3,11 +3,8 @@
 //!
 //! Each property is compared with a definition of a few lines that knows no queues, polls or events.
 
-#[path = "common/mod.rs"]
-mod common;
-#[path = "common/worlds/mod.rs"]
-mod worlds;
-
+use crate::common;
+use crate::worlds;
 use std::collections::BTreeMap;
 
 use common::*;

@@ -1,7 +1,6 @@
 //! What the tracepoints say: rules TRC-01 to TRC-07, TRC-10 and TRC-11.
 
-mod common;
-
+use crate::common;
 use common::*;
 use xdpsim_core::lab::Run;
 use xdpsim_core::scenario::{Action, At, Change, FaultKind, FaultSpec, MapSpec, Op, ProgramKind, Scenario};

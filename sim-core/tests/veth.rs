@@ -1,7 +1,6 @@
 //! veth pairs: transmit, ring, poll, XDP_TX and counters.
 
-mod common;
-
+use crate::common;
 use common::probe::*;
 use common::*;
 use xdpsim_core::driver::ptr_ring::PtrRing;

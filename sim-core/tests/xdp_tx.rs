@@ -1,7 +1,6 @@
 //! XDP_TX on a veth: its queue, its wake-up, its counters.
 
-mod common;
-
+use crate::common;
 use common::probe::*;
 use common::*;
 use xdpsim_core::lab::Lab;

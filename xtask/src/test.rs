@@ -35,7 +35,9 @@ pub fn run(root: &Path, options: &[String]) -> Result<(), Failure> {
     };
     let target = target_folder(root);
     let mut steps = Steps::new();
-    steps.run("set-up (tcpdump, tshark, editcap, python3, clang, xdp-tools, chromium)", || tools::set_up(root));
+    steps.run("set-up (tcpdump, tshark, editcap, python3, clang, xdp-tools, chromium)", || {
+        tools::set_up(root)
+    });
     steps.run("format", || format(root));
     steps.run("clippy", || clippy(root));
     steps.run("rule table", || rules::run(root, Mode::Check).into());

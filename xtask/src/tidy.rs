@@ -3,6 +3,8 @@
 //! - A source file has at most 500 lines; from 400 on there is a warning.
 //! - The model crates take time, randomness and bytes as arguments: no clock, files, threads,
 //!   sockets, random numbers or maps with random order in their sources, and no `unsafe`.
+//! - Where `tests/all.rs` is the one test binary of a crate, it has every file beside it as a module: one that is
+//!   missing there would never run.
 //! - The project stands on its own: no text names a place outside it.
 
 use std::path::Path;
@@ -52,6 +54,9 @@ pub fn run(root: &Path) -> Result<(), Failure> {
             check_length(file, &text, &mut complaints);
         }
     }
+    for all in listed.iter().filter(|file| file.ends_with("/tests/all.rs")) {
+        check_modules(all, &crate::read(&root.join(all))?, &listed, &mut complaints);
+    }
     for folder in MODEL_CRATES {
         check_model(root, folder, &mut complaints)?;
     }
@@ -100,6 +105,16 @@ fn check_length(file: &str, text: &str, complaints: &mut Vec<String>) {
     }
 }
 
+fn check_modules(all: &str, text: &str, listed: &[String], complaints: &mut Vec<String>) {
+    let folder = all.trim_end_matches("all.rs");
+    let beside = listed.iter().filter_map(|file| file.strip_prefix(folder)?.strip_suffix(".rs"));
+    for name in beside.filter(|name| *name != "all" && !name.contains('/')) {
+        if !text.lines().any(|line| line == format!("mod {name};")) {
+            complaints.push(format!("{all}: `mod {name};` is missing, so {folder}{name}.rs never runs"));
+        }
+    }
+}
+
 fn check_model(root: &Path, folder: &str, complaints: &mut Vec<String>) -> Result<(), Failure> {
     for file in tree::files(root, &format!("{folder}/src"), "rs")? {
         check_model_source(&file, &crate::read(&root.join(&file))?, complaints);
@@ -138,6 +153,16 @@ fn contains_word(code: &str, pattern: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_test_file_that_never_runs_is_a_complaint() {
+        let listed =
+            ["a/tests/all.rs", "a/tests/one.rs", "a/tests/two.rs", "a/tests/deep/x.rs", "b/tests/c.rs"];
+        let mut complaints = Vec::new();
+        check_modules("a/tests/all.rs", "mod one;\n", &listed.map(str::to_owned), &mut complaints);
+        assert_eq!(complaints.len(), 1);
+        assert!(complaints[0].contains("`mod two;` is missing"));
+    }
 
     #[test]
     fn model_sources_take_time_and_chance_as_arguments() {

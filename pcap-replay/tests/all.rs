@@ -1,0 +1,33 @@
+//! All tests of the command and the library in one binary: linking dozens of them took longer than running them.
+
+mod annotated;
+mod capture_corpus;
+mod capture_packed;
+mod capture_pcap;
+mod capture_pcapng;
+mod capture_support;
+mod capture_write;
+mod cli;
+mod cli_diff;
+mod cli_errors;
+mod cli_explain;
+mod cli_paths;
+mod cli_replay;
+mod cli_run;
+mod cli_test;
+mod corpus;
+mod ejected;
+mod everyday;
+mod ingress;
+mod json_schemas;
+mod mistakes;
+mod objects;
+mod paths_laws;
+mod readme_commands;
+mod references;
+mod scenario_diagnostics;
+mod scenario_expect;
+mod scenario_text;
+mod scenario_total;
+mod scenario_values;
+mod threads;
