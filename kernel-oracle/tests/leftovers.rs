@@ -72,6 +72,9 @@ fn play(bench: &mut Bench, seed: u8) -> (Transcript, Transcript) {
 #[test]
 fn child() {
     let Ok(end) = env::var(END) else { return };
+    // A shell that starts the tests in the background has the signal ignored, and that is inherited.
+    // SAFETY: takes no pointers; no other thread of this process handles signals.
+    unsafe { libc::signal(libc::SIGINT, libc::SIG_DFL) };
     let mut bench = Bench::new(&house()).unwrap();
     play(&mut bench, 1);
     println!("ready");

@@ -67,7 +67,41 @@ pub const OUT_OF_REACH: &[OutOfReach] = &[
         why: "frames of two devices meet in a queue only where a failed clone left some there",
         caught_by: "the_first_ingress_wins",
     },
+    OutOfReach { fault: Mutations::RFC_KEYS_SHIFTED, why: PATCHES, caught_by: "keys_are_not_shifted" },
+    OutOfReach {
+        fault: Mutations::RFC_GROUP_OF_HELPER,
+        why: PATCHES,
+        caught_by: "the_group_at_the_enqueue_counts",
+    },
+    OutOfReach {
+        fault: Mutations::RFC_MISSING_IS_NOBODY,
+        why: PATCHES,
+        caught_by: "no_exclude_group_excludes_nobody",
+    },
+    OutOfReach {
+        fault: Mutations::RFC_ZERO_IS_NO_GROUP,
+        why: PATCHES,
+        caught_by: "exclude_key_zero_is_a_key",
+    },
+    OutOfReach { fault: Mutations::RFC_EXCLUDES_BY_KEY, why: PATCHES, caught_by: "members_are_ifindexes" },
+    OutOfReach { fault: Mutations::RFC_ORIGINAL_SENT, why: PATCHES, caught_by: "only_clones_are_sent" },
+    OutOfReach { fault: Mutations::RFC_EXCLUDES_INGRESS, why: PATCHES, caught_by: "the_ingress_is_a_target" },
+    OutOfReach {
+        fault: Mutations::RFC_SKIPS_BAD_TARGETS,
+        why: PATCHES,
+        caught_by: "a_bad_target_stops_the_walk",
+    },
+    OutOfReach { fault: Mutations::MULTI_FLAG_OF_MAINLINE, why: PATCHES, caught_by: "the_flag_is_one" },
+    OutOfReach {
+        fault: Mutations::MULTI_INGRESS_NEEDS_MAP,
+        why: PATCHES,
+        caught_by: "the_flag_needs_no_map",
+    },
+    OutOfReach { fault: Mutations::MULTI_EXCLUDES_BY_VALUE, why: PATCHES, caught_by: "members_are_keys" },
 ];
+
+/// Of faults of the multicast patches.
+const PATCHES: &str = "no kernel that was released has the multicast patches";
 
 /// A fault in words.
 #[derive(Clone, Debug)]

@@ -136,7 +136,7 @@ fn the_lists_are_in_order() {
     assert_eq!((NAMED.len(), named.len()), (20, 20));
     assert!(NAMED.iter().all(|one| !out_of_reach().contains(one.0)));
     assert_eq!(OUT_OF_REACH.len(), out_of_reach().iter().count(), "a fault is listed twice");
-    let checks = ["generic", "queues", "targets"]
+    let checks = ["generic", "multicast", "queues", "targets"]
         .map(|file| faults::read(&format!("sim-core/tests/mutations/{file}.rs")))
         .concat();
     for one in OUT_OF_REACH {

@@ -112,6 +112,18 @@ const SYMPTOMS: &[Symptom] = &[
         causes: &[Fate::Nobody, Fate::TooManyUppers, Fate::CloneFailed, Fate::CloneFrags, Fate::NoMap],
     },
     Symptom {
+        title: "A group of the multicast patches reaches nobody, or only some",
+        text: "Only under their rules (`rules = \"rfc-v1\"`, `\"two-maps\"`): no kernel that was released has them. \
+               Both groups are looked up again when the frame is queued, and a port that refuses ends the walk.",
+        causes: &[
+            Fate::NoForwardGroup,
+            Fate::NoExcludeGroup,
+            Fate::EmptyForwardMap,
+            Fate::SkbCloneFailed,
+            Fate::OrigFreed,
+        ],
+    },
+    Symptom {
         title: "It began with a program on a map entry",
         text: "A devmap program runs at the flush, after the redirect was counted as a success. If several \
                entries with different programs point at one port, the first frame in its queue decides which \
