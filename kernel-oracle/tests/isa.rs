@@ -3,6 +3,7 @@
 #![cfg(target_os = "linux")]
 
 use std::collections::BTreeMap;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use xdpsim_oracle::bpf::{Prog, ProgLoad};
@@ -142,29 +143,66 @@ fn shrunk(mut insns: Vec<Insn>, seed: u64, mut difference: String, memory: &mut 
     format!("{difference}\n{}", listing(&insns))
 }
 
+/// Threads that play; each has programs of its own, so what is played does not depend on the machine.
+const LANES: u64 = 4;
+
+/// What was played.
+#[derive(Default)]
+struct Tally {
+    accepted: u64,
+    refused: u64,
+    found: BTreeMap<Opcode, u32>,
+}
+
+impl Tally {
+    fn add(&mut self, other: Self) {
+        self.accepted += other.accepted;
+        self.refused += other.refused;
+        other.found.into_iter().for_each(|(opcode, count)| *self.found.entry(opcode).or_default() += count);
+    }
+}
+
+/// Plays programs, until the verifier has accepted so many.
+fn play_all(seeds: impl Iterator<Item = u64>, wanted: u64) -> Tally {
+    let (mut tally, mut memory) = (Tally::default(), Memory::new());
+    for seed in seeds {
+        if tally.accepted == wanted {
+            break;
+        }
+        let insns = isa::generate(seed);
+        match play(&insns, seed, &mut memory) {
+            Ok(false) => tally.refused += 1,
+            Ok(true) => {
+                tally.accepted += 1;
+                let opcodes = Opcode::all_of(&insns).into_iter();
+                opcodes.for_each(|opcode| *tally.found.entry(opcode).or_default() += 1);
+            }
+            Err(error) => panic!("program {seed}: {}", shrunk(insns, seed, error, &mut memory)),
+        }
+        let Tally { accepted, refused, .. } = tally;
+        assert!(refused < 1000 + accepted, "the verifier refuses more than it accepts: {refused}");
+    }
+    tally
+}
+
 #[test]
 fn engines_and_kernel_agree_on_random_programs() {
     let Some(()) = need::kernel("isa::random_programs") else { return };
     let (wanted, first) = (from_env("XDPSIM_ISA_PROGRAMS", PROGRAMS), from_env("XDPSIM_SEED", 1) << 32);
     let start = Instant::now();
-    let (mut accepted, mut refused) = (0, 0);
-    let mut found: BTreeMap<Opcode, u32> = BTreeMap::new();
-    let mut memory = Memory::new();
-    for seed in first + from_env("XDPSIM_SKIP", 0).. {
-        if accepted == wanted {
-            break;
+    let skip = from_env("XDPSIM_SKIP", 0);
+    let mut all = Tally::default();
+    thread::scope(|scope| {
+        let lanes = (0..LANES).map(|lane| {
+            let seeds = (first + skip + lane..).step_by(LANES as usize);
+            scope.spawn(move || play_all(seeds, (wanted + lane) / LANES))
+        });
+        for lane in lanes.collect::<Vec<_>>() {
+            all.add(lane.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
         }
-        let insns = isa::generate(seed);
-        match play(&insns, seed, &mut memory) {
-            Ok(false) => refused += 1,
-            Ok(true) => {
-                accepted += 1;
-                Opcode::all_of(&insns).into_iter().for_each(|opcode| *found.entry(opcode).or_default() += 1);
-            }
-            Err(error) => panic!("program {seed}: {}", shrunk(insns, seed, error, &mut memory)),
-        }
-        assert!(refused < 1000 + accepted, "the verifier refuses more than it accepts: {refused}");
-    }
+    });
+    let Tally { accepted, refused, found } = all;
+    assert_eq!(accepted, wanted, "programs");
     let rare: Vec<_> = Opcode::all()
         .into_iter()
         .map(|opcode| (opcode, found.get(&opcode).copied().unwrap_or(0)))

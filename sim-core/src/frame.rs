@@ -252,6 +252,11 @@ impl<'a> FrameMut<'a> {
     #[inline]
     #[must_use]
     pub fn with_meta(&self) -> &[u8] {
+        if self.desc.buf == Desc::BATCH {
+            // As it was captured, and without fragments: no metadata either.
+            let (off, len) = (self.desc.off as usize, self.desc.len as usize);
+            return &self.input[off..off + len];
+        }
         let (off, linear) = (self.desc.off as usize, self.linear_len() as usize);
         let meta = self.meta().len();
         let buffer = match self.desc.buffer() {

@@ -43,14 +43,19 @@ pub fn run(root: &Path, options: &[String]) -> Result<(), Failure> {
     steps.run("rule table", || rules::run(root, Mode::Check).into());
     steps.run("conformance", || conformance::run(root, Mode::Check).into());
     steps.run("tidy", || tidy::run(root).into());
+    steps.run("build of the tests", || {
+        must_succeed(cargo(root, &[&TESTS[..], &["--no-run"]].concat())).into()
+    });
+    let fuzz_build = (!no_fuzz).then(|| fuzz::Build::start(root, &target));
     steps.run("tests (those of model and running kernel among them)", || tests(root, &target));
     steps.run("downstream (examples/downstream)", || downstream(root, &target));
     steps.run("examples (xdpsim test)", || examples(root, &target));
     steps.run("corpus", || script(root, &target, CORPUS, &["python3", "tcpdump", "editcap"]));
     steps.run("reference", || script(root, &target, REFERENCE, &["python3"]));
     steps.run("memory (500 MB through a pipe)", || script(root, &target, BIG, &["python3"]));
-    steps.run("fuzz (captures, object, program, scenarios)", || {
-        if no_fuzz { Outcome::Skipped("--no-fuzz".to_owned()) } else { fuzz::run(root, &target) }
+    steps.run("fuzz (captures, object, program, scenarios)", || match fuzz_build {
+        Some(build) => build.run(root, &target),
+        None => Outcome::Skipped("--no-fuzz".to_owned()),
     });
     steps.run(LICENCES, || licences(root));
     let strict = env::var("CI").is_ok_and(|value| value == "true");
@@ -89,6 +94,9 @@ fn clippy(root: &Path) -> Outcome {
 /// For how long changed programs are compared on all engines.
 const MUTANT_SECONDS: &str = "XDPSIM_MUTANT_SECONDS";
 
+/// All tests of the workspace.
+const TESTS: [&str; 4] = ["test", "--workspace", "--locked", "--no-fail-fast"];
+
 /// All tests of the workspace in one build: taken apart, packages would be built twice, with other features. Those
 /// that need a kernel and root write what they skip for want of one into a list.
 fn tests(root: &Path, target: &Path) -> Outcome {
@@ -100,7 +108,7 @@ fn tests(root: &Path, target: &Path) -> Outcome {
             return Outcome::Failed(format!("{}: {error}", file.display()));
         }
     }
-    let mut tests = cargo(root, &["test", "--workspace", "--locked", "--no-fail-fast"]);
+    let mut tests = cargo(root, &TESTS);
     // A snapshot that differs is a failure, not a new file beside the old one.
     tests.env("INSTA_UPDATE", "no").env("XDPSIM_SKIPPED", &list).env("XDPSIM_COMPARED", &counts);
     tests.env(MUTANT_SECONDS, env::var_os(MUTANT_SECONDS).unwrap_or_else(|| "60".into()));

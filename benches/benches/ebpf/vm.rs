@@ -99,7 +99,7 @@ impl Vm {
     /// As the kernel's, this clock stands still while somebody else has the core: slices that took twice as long as
     /// most are left out.
     pub fn time(&mut self, frame: &[u8], repeat: u32) -> f64 {
-        const SLICE: u32 = 200;
+        const SLICE: u32 = 1000;
         self.memory.packet_in(frame, HEADROOM, TAILROOM);
         let mut slices: Vec<f64> = (0..repeat.div_ceil(SLICE))
             .map(|_| {

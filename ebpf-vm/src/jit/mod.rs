@@ -44,14 +44,14 @@ use crate::helpers::{self, MapSet, id};
 use crate::host::{Host, Outcome, ProgIdx};
 use crate::interp::resume::{Left, Suspended, resume};
 use crate::interp::{self, Limits};
-use crate::memory::{self, Memory};
+use crate::memory::{self, MapIdx, Memory};
 use crate::op::{Constant, Op};
 use crate::program::Program;
 use code::{Code, Entry};
 use plan::Plan;
 use shapes::Shapes;
 use trampolines::TableFor;
-use vm::{Answer, GO_ON, Rare, Vm, find_maps};
+use vm::{Answer, GO_ON, LEAVE, Needs, REDIRECT, Rare, STATUS_BITS, Vm, find_maps};
 
 /// Most slots of a program that is translated.
 pub const MAX_SLOTS: usize = 8192;
@@ -107,10 +107,7 @@ struct Programs {
     starts: Vec<Option<Start>>,
     /// Keeps `starts` alive.
     _code: Code,
-    /// How many maps the code names.
-    maps: u32,
-    /// Up to which map it looks up by itself.
-    looks: u32,
+    needs: Needs,
 }
 
 /// Programs as machine code. Clones share it.
@@ -172,9 +169,9 @@ impl Jit {
             Some(Start { code, length, exact: plan.exact, alone, fresh, deepest: plan.deepest(0) })
         };
         let starts = plans.iter().enumerate().map(start).collect();
-        let looks = shapes.looks() as u32;
+        let needs = Needs { maps, looks: shapes.looks() as u32 };
         let programs = programs.to_vec();
-        Ok(Self(Arc::new(Programs { programs, plans, starts, _code: code, maps, looks })))
+        Ok(Self(Arc::new(Programs { programs, plans, starts, _code: code, needs })))
     }
 
     /// The programs as they were given.
@@ -224,9 +221,8 @@ impl Jit {
             host: host.cast(),
             prog: entry,
             tail_calls: 0,
-            maps: all.maps,
-            frames: 1,
-            looks: all.looks,
+            depth: 0,
+            needs: all.needs,
             stack,
             rare: None,
         };
@@ -235,9 +231,15 @@ impl Jit {
             // SAFETY: no generated code runs.
             vm.find_first_stack(unsafe { &mut *memory }, start.alone);
         }
-        if (start.code)(&raw mut vm) == GO_ON {
+        let status = (start.code)(&raw mut vm);
+        let ended = match status {
             // SAFETY: code that has ended has stored R0.
-            let r0 = unsafe { vm.regs[0].assume_init() };
+            GO_ON => Some(unsafe { vm.regs[0].assume_init() }),
+            LEAVE => None,
+            // SAFETY: it has returned that; and no generated code runs, so the host is not used elsewhere.
+            _ => unsafe { redirect(status, vm.redirect(), &mut *host) },
+        };
+        if let Some(r0) = ended {
             // Nothing rare has happened: then the code would have been left.
             std::mem::forget(vm);
             return Ok(r0);
@@ -245,6 +247,14 @@ impl Jit {
         // SAFETY: no generated code runs, and `go_on` lets it run only where it does not use these references.
         unsafe { all.go_on(vm, start.fresh, memory, host, limits) }
     }
+}
+
+/// A program's last call is a redirect, which is not asked for from inside of its code: no detour, and what is compiled
+/// here knows the host. None: the interpreter does the call.
+#[inline(always)]
+fn redirect<H: Host>(status: u32, [key, flags]: [u64; 2], host: &mut H) -> Option<u64> {
+    debug_assert_eq!(status & ((1 << STATUS_BITS) - 1), REDIRECT);
+    host.redirect_map(MapIdx(status >> STATUS_BITS), key, flags)
 }
 
 /// The map whose handle or value an instruction has.
@@ -267,11 +277,11 @@ impl Programs {
     ) -> Option<Begun<'_>> {
         let start = self.starts.get(prog.0 as usize)?.as_ref()?;
         let left = budget.checked_sub(start.length.into())?;
-        if memory.slabs().len() < self.maps as usize {
+        if memory.slabs().len() < self.needs.maps as usize {
             return None;
         }
-        let entries = find_maps(host, self.looks)?;
-        let cpu = if self.looks == 0 { 0 } else { host.cpu().into() };
+        let entries = find_maps(host, self.needs.looks)?;
+        let cpu = if self.needs.looks == 0 { 0 } else { host.cpu().into() };
         memory.stack.begin(!start.exact, start.deepest);
         Some(Begun { start, left, entries, cpu, stack: memory.stack.direct().1.as_ptr() })
     }
@@ -301,8 +311,14 @@ impl Programs {
             };
             let status = code(&raw mut vm);
             regs = vm.complete(u32::MAX);
-            if status == GO_ON {
-                return Ok(regs[0]);
+            let ended = match status {
+                GO_ON => Some(regs[0]),
+                LEAVE => None,
+                // SAFETY: the caller's; no generated code runs.
+                _ => redirect(status, [regs[2], regs[3]], unsafe { &mut *host }),
+            };
+            if let Some(r0) = ended {
+                return Ok(r0);
             }
         }
     }
@@ -311,7 +327,7 @@ impl Programs {
     fn begin_other(&self, vm: &mut Vm, regs: &[u64; 11], memory: &mut Memory) -> Option<Entry> {
         let start = self.starts.get(vm.prog.0 as usize)?.as_ref()?;
         let left = vm.left.checked_sub(start.length.into())?;
-        if memory.slabs().len() < self.maps as usize || regs[1] != memory::context_address() {
+        if memory.slabs().len() < self.needs.maps as usize || regs[1] != memory::context_address() {
             return None;
         }
         memory.stack.pop();
@@ -328,7 +344,7 @@ impl Programs {
     fn tail_call(&self, vm: &mut Vm, regs: &[u64; 11], memory: &mut Memory) -> Option<Entry> {
         let rare = vm.rare.as_ref()?;
         let Some(Answer::Outcome(Ok(Outcome::TailCall(prog)))) = rare.answer else { return None };
-        if vm.frames != 1 || memory.stack.chain() != 1 {
+        if vm.depth != 0 || memory.stack.chain() != 1 {
             return None;
         }
         let from = std::mem::replace(&mut vm.prog, prog);

@@ -22,6 +22,20 @@ pub(super) const GO_ON: u32 = 0;
 pub(super) const UNCHANGED: u32 = 1;
 /// The interpreter is to go on.
 pub(super) const LEAVE: u32 = 2;
+/// The program ends with what `bpf_redirect_map()` answers, and that is still to be asked; above [`STATUS_BITS`] is the
+/// map's number.
+pub(super) const REDIRECT: u32 = 3;
+pub(super) const STATUS_BITS: u32 = 8;
+
+/// What the code expects of maps.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub(super) struct Needs {
+    /// How many it names.
+    pub maps: u32,
+    /// Up to which one it looks up by itself.
+    pub looks: u32,
+}
 
 /// Why a helper does not lead back to generated code.
 pub(super) enum Answer {
@@ -72,11 +86,9 @@ pub(super) struct Vm {
     pub host: *mut c_void,
     pub prog: ProgIdx,
     pub tail_calls: u32,
-    /// How many maps the code knows, and how many functions are active.
-    pub maps: u32,
-    pub frames: u32,
-    /// Up to which map it looks up by itself.
-    pub looks: u32,
+    /// How many functions are active behind the first.
+    pub depth: u32,
+    pub needs: Needs,
     pub stack: *const u8,
     pub rare: Option<Box<Rare>>,
 }
@@ -127,6 +139,16 @@ impl Vm {
         })
     }
 
+    /// Key and flags of a redirect that is still to be asked for.
+    ///
+    /// # Safety
+    /// The code has just returned [`REDIRECT`].
+    #[inline(always)]
+    pub unsafe fn redirect(&self) -> [u64; 2] {
+        // SAFETY: it stores R2 and R3 before it does.
+        [2, 3].map(|reg: usize| unsafe { self.regs[reg].assume_init() })
+    }
+
     /// What few runs need, from now on.
     pub fn rare(&mut self) -> &mut Rare {
         self.rare.get_or_insert_default()
@@ -136,7 +158,7 @@ impl Vm {
     #[inline(always)]
     pub fn find_first_stack(&mut self, memory: &mut Memory, alone: bool) {
         if alone {
-            (self.frames, self.stack) = (1, memory.stack.direct().1.as_ptr());
+            (self.depth, self.stack) = (0, memory.stack.direct().1.as_ptr());
             self.used = std::ptr::null_mut();
         } else {
             self.find_stack(memory);
@@ -146,7 +168,7 @@ impl Vm {
     /// Finds the maps again that the code looks up in by itself: `false` if the host has none, or not enough.
     #[inline(always)]
     pub fn find_maps<H: Host>(&mut self, host: &mut H) -> bool {
-        match find_maps(host, self.looks) {
+        match find_maps(host, self.needs.looks) {
             Some(entries) => self.entries = entries,
             None => return false,
         }
@@ -156,7 +178,7 @@ impl Vm {
     /// Can generated code go on after a helper, which can have done anything to memory?
     #[inline]
     pub fn is_same_memory(&self, memory: &mut Memory) -> bool {
-        self.is_same_stack(memory) && memory.slabs().len() >= self.maps as usize
+        self.is_same_stack(memory) && memory.slabs().len() >= self.needs.maps as usize
     }
 
     /// Are the functions still active that were when the code last looked, with room for others? Only a host that
@@ -164,7 +186,7 @@ impl Vm {
     #[inline]
     pub fn is_same_stack(&self, memory: &mut Memory) -> bool {
         let (frames, stack) = memory.stack.direct();
-        frames == self.frames as usize
+        frames == self.depth as usize + 1
             && stack.len() >= MAX_CALL_FRAMES * FRAME_SIZE as usize
             && std::ptr::eq(stack.as_ptr(), self.stack)
             && (self.used.is_null() || std::ptr::eq(memory.stack.used(), self.used))
@@ -175,7 +197,7 @@ impl Vm {
     pub fn find_stack(&mut self, memory: &mut Memory) {
         let (frames, stack) = memory.stack.direct();
         let end = frames * FRAME_SIZE as usize;
-        self.frames = frames as u32;
+        self.depth = frames as u32 - 1;
         self.stack = stack.as_ptr();
         self.stack_top = stack[..end].as_mut_ptr_range().end;
         self.used = memory.stack.used();

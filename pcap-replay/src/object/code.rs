@@ -43,7 +43,10 @@ impl Code {
 impl XdpProgram for Code {
     fn run(&mut self, ctx: &mut Ctx<'_>, frame: &mut FrameMut<'_>) -> XdpAction {
         let stage: &mut Stage = &mut lock(&self.stage);
-        let act = stage.run(self.program, ctx, frame);
+        let act = match stage.is_watched() {
+            false => stage.run(self.program, ctx, frame),
+            true => stage.run_watched(self.program, ctx, frame),
+        };
         self.verdicts.count(act);
         stage.end_poll(ctx.frame_number(frame));
         act
@@ -52,9 +55,14 @@ impl XdpProgram for Code {
     /// One lock and one look at what is wanted for all frames of a poll.
     fn run_poll(&mut self, ctx: &mut Ctx<'_>, poll: &mut PollFrames<'_>, out: &mut Decided) {
         let stage: &mut Stage = &mut lock(&self.stage);
+        let watched = stage.is_watched();
         for i in 0..poll.len() {
             ctx.begin();
-            let act = stage.run(self.program, ctx, &mut poll.frame(i));
+            let mut frame = poll.frame(i);
+            let act = match watched {
+                false => stage.run(self.program, ctx, &mut frame),
+                true => stage.run_watched(self.program, ctx, &mut frame),
+            };
             self.verdicts.count(act);
             out.verdict(i, act, ctx);
         }

@@ -77,29 +77,17 @@ impl Stage {
         Self { fib: Arc::new(fib), ..self }
     }
 
+    /// Does somebody want to know every instruction?
+    pub(super) fn is_watched(&self) -> bool {
+        self.hits.is_some() || self.trace.is_some()
+    }
+
     /// Runs a program on a frame; what it wrote is written to the frame. A fault is XDP_ABORTED.
     #[inline]
     pub(super) fn run(&mut self, program: ProgIdx, ctx: &mut Ctx<'_>, frame: &mut FrameMut<'_>) -> XdpAction {
         self.take_in(frame);
-        let fields = ContextFields {
-            ingress_ifindex: ctx.ingress_ifindex.0,
-            rx_queue_index: ctx.rx_queue_index.0.into(),
-            egress_ifindex: ctx.egress_ifindex.map_or(0, |ifindex| ifindex.0),
-        };
-        let mut world = Surroundings {
-            frame: ctx.frame_number(frame),
-            ctx,
-            targets: &self.targets,
-            kernel: self.kernel,
-            fib: &self.fib,
-            names: &self.names,
-            told: &mut self.told,
-        };
-        let verdict = if self.hits.is_none() && self.trace.is_none() {
-            self.machine.run(program, fields, &mut world)
-        } else {
-            return self.run_watched(program, fields, ctx, frame);
-        };
+        let (machine, fields, mut world) = self.surroundings(ctx, frame);
+        let verdict = machine.run(program, fields, &mut world);
         let action = match verdict {
             Ok(verdict) => XdpAction(verdict),
             Err(fault) => self.fault(&fault, ctx, frame),
@@ -110,19 +98,20 @@ impl Stage {
         action
     }
 
-    /// The same for who wants to know every instruction.
-    #[cold]
-    fn run_watched(
-        &mut self,
-        program: ProgIdx,
-        fields: ContextFields,
-        ctx: &mut Ctx<'_>,
-        frame: &mut FrameMut<'_>,
-    ) -> XdpAction {
-        let mut path = Path::default();
-        let number = ctx.frame_number(frame);
-        let mut world = Surroundings {
-            frame: number,
+    /// The machine, and what its programs see around it.
+    #[inline(always)]
+    fn surroundings<'a, 'c>(
+        &'a mut self,
+        ctx: &'a mut Ctx<'c>,
+        frame: &FrameMut<'_>,
+    ) -> (&'a mut Machine, ContextFields, Surroundings<'a, 'c>) {
+        let fields = ContextFields {
+            ingress_ifindex: ctx.ingress_ifindex.0,
+            rx_queue_index: ctx.rx_queue_index.0.into(),
+            egress_ifindex: ctx.egress_ifindex.map_or(0, |ifindex| ifindex.0),
+        };
+        let world = Surroundings {
+            frame: ctx.frame_number(frame),
             ctx,
             targets: &self.targets,
             kernel: self.kernel,
@@ -130,16 +119,32 @@ impl Stage {
             names: &self.names,
             told: &mut self.told,
         };
-        let hits = &mut self.hits;
-        let traced = self.trace.as_ref().is_some_and(|trace| trace.frame == number);
-        let verdict = self.machine.run_observed(program, fields, &mut world, |program, slot| {
-            if let Some(hits) = hits {
+        (&mut self.machine, fields, world)
+    }
+
+    /// The same for who wants to know every instruction.
+    #[cold]
+    pub(super) fn run_watched(
+        &mut self,
+        program: ProgIdx,
+        ctx: &mut Ctx<'_>,
+        frame: &mut FrameMut<'_>,
+    ) -> XdpAction {
+        self.take_in(frame);
+        let mut path = Path::default();
+        let (mut hits, trace) = (self.hits.take(), self.trace.take());
+        let (machine, fields, mut world) = self.surroundings(ctx, frame);
+        let number = world.frame;
+        let traced = trace.as_ref().is_some_and(|trace| trace.frame == number);
+        let verdict = machine.run_observed(program, fields, &mut world, |program, slot| {
+            if let Some(hits) = &mut hits {
                 hits.count(program, slot);
             }
             if traced {
                 path.step(program, slot);
             }
         });
+        (self.hits, self.trace) = (hits, trace);
         if let (true, Some(trace)) = (traced, &mut self.trace) {
             let (lines, more) = path.lines(&self.machine);
             trace.runs.push(TracedRun {

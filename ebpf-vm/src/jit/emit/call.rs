@@ -4,11 +4,14 @@ use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{Block, BlockArg, InstBuilder, SigRef, Value, types};
 
 use super::Emitter;
+use crate::analysis::Kind;
 use crate::helpers::id;
 use crate::host::HelperId;
 use crate::insn::Reg;
 use crate::jit::trampolines::{EXACT, slot};
-use crate::jit::vm::{GO_ON, LEAVE, UNCHANGED, at};
+use crate::jit::vm::{GO_ON, LEAVE, REDIRECT, STATUS_BITS, UNCHANGED, at};
+use crate::memory::MapIdx;
+use crate::op::Op;
 
 impl Emitter<'_, '_> {
     /// Calls a function of the table that returns something.
@@ -30,6 +33,11 @@ impl Emitter<'_, '_> {
     }
 
     pub(super) fn helper(&mut self, id: HelperId) {
+        if let Some(map) = self.last_redirect().filter(|_| id == id::REDIRECT_MAP) {
+            self.exit_as(REDIRECT | map.0 << STATUS_BITS);
+            self.never();
+            return;
+        }
         let on = self.builder.create_block();
         let r0 = self.builder.append_block_param(on, types::I64);
         if let Some(lookup) = self.known_lookup().filter(|_| id == id::MAP_LOOKUP_ELEM) {
@@ -44,6 +52,28 @@ impl Emitter<'_, '_> {
         self.builder.switch_to_block(on);
         self.set(Reg::R0, r0);
         // It may have written to the stack, which is counted elsewhere.
+    }
+
+    /// The map, if the program ends with what a redirect answers that is called now. Its arguments are stored by whoever
+    /// leaves.
+    fn last_redirect(&self) -> Option<MapIdx> {
+        const KEY_AND_FLAGS: u16 = 0b1100;
+        let Kind::Handle(map) = self.state.kind(Reg::R1) else { return None };
+        let known = self.state.changed & KEY_AND_FLAGS == KEY_AND_FLAGS;
+        (known && map.0 < 1 << (32 - STATUS_BITS) && self.is_last()).then_some(map)
+    }
+
+    /// Does the program end with what the current instruction answers?
+    fn is_last(&self) -> bool {
+        let ops = self.source.program.ops();
+        let mut pc = self.pc as usize + 1;
+        while let Some(Op::Goto { target }) = ops.get(pc)
+            && *target as usize > pc
+        {
+            pc = *target as usize;
+        }
+        let start = self.source.function.start;
+        start == 0 && !self.source.plan.is_called(start) && matches!(ops.get(pc), Some(Op::Exit))
     }
 
     /// Asks the host, and goes on with R0.

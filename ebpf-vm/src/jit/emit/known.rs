@@ -1,8 +1,8 @@
-//! What is known within one block of a program, so that it need not be found out twice: values of maps whose bounds were
-//! compared, and what was stored on the stack.
+//! What is known at a place of a program, so that it need not be found out twice: bytes of the packet and values of maps
+//! whose bounds were compared, and what was stored on the stack.
 //!
-//! It is forgotten where a block begins and where anybody else gets hold of memory. So what is known was found out by
-//! instructions that have been executed whenever this one is.
+//! It is forgotten where a jump may lead to, and where anybody else gets hold of memory. So what is known was found out
+//! by instructions that have been executed whenever this one is.
 
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{InstBuilder, Value, types};
@@ -31,14 +31,35 @@ struct Stored {
     value: Value,
 }
 
+/// Bytes of the packet, all of them inside of its bounds.
+#[derive(Clone, Copy)]
+struct Inside {
+    /// The pointer that was compared.
+    base: Value,
+    /// From there, to there, counted from the pointer.
+    from: i32,
+    to: i32,
+}
+
 /// What is known.
 #[derive(Default)]
 pub(super) struct Known {
+    packet: Vec<Inside>,
     values: Vec<Whole>,
     stores: Vec<Stored>,
 }
 
 impl Known {
+    /// These bytes of the packet are inside.
+    pub fn is_inside(&mut self, base: Value, from: i32, to: i32) {
+        self.packet.push(Inside { base, from, to });
+    }
+
+    /// Are these bytes of the packet inside?
+    pub fn inside(&self, base: Value, from: i32, to: i32) -> bool {
+        self.packet.iter().any(|known| known.base == base && known.from <= from && to <= known.to)
+    }
+
     /// Something was stored on the stack.
     pub fn stored(&mut self, at: i32, size: Size, value: Value) {
         self.stores.push(Stored { at, size, value });

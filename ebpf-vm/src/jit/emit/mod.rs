@@ -9,10 +9,12 @@ mod access;
 mod alu;
 mod call;
 mod known;
+mod leave;
 mod lookup;
 mod place;
+mod reach;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{
@@ -26,7 +28,7 @@ use known::Known;
 
 use super::plan::Plan;
 use super::shapes::Shapes;
-use super::vm::{LEAVE, Vm, at};
+use super::vm::{Vm, at};
 use crate::analysis::{self, State};
 use crate::insn::Reg;
 use crate::interp::MAX_LOOPS;
@@ -80,6 +82,14 @@ pub(super) struct Source<'a> {
     pub callees: &'a BTreeMap<u32, FuncRef>,
 }
 
+impl Source<'_> {
+    /// If not, [`Vm::loops`] stays zero.
+    fn has_may_goto(&self) -> bool {
+        let ops = &self.program.ops()[self.function.start as usize..self.function.end as usize];
+        ops.iter().any(|op| matches!(op, Op::MayGoto { .. }))
+    }
+}
+
 pub(super) struct Emitter<'a, 'b> {
     source: &'a Source<'a>,
     builder: FunctionBuilder<'b>,
@@ -88,9 +98,11 @@ pub(super) struct Emitter<'a, 'b> {
     regs: [Variable; Reg::COUNT],
     loops: Variable,
     blocks: BTreeMap<u32, Block>,
+    /// Where jumps lead.
+    joins: BTreeSet<u32>,
     /// What memory says of itself, found anew after calls.
     found: Found,
-    /// What is known of values and stack in this block, until somebody else may have changed it.
+    /// What is known since the last place that a jump leads to, until somebody else may have changed it.
     block: Known,
     vm: Value,
     /// The run's [`crate::Memory`].
@@ -101,7 +113,7 @@ pub(super) struct Emitter<'a, 'b> {
     state: State,
     /// The current instruction.
     pc: u32,
-    /// How much of the stack has certainly been counted as used, in this block.
+    /// How much of the stack has certainly been counted as used, since then.
     counted: u32,
     /// The slot behind the last instruction that needs what memory says of itself, or from which a jump leads back.
     needs_until: u32,
@@ -157,6 +169,7 @@ impl<'a, 'b> Emitter<'a, 'b> {
             regs,
             loops,
             blocks,
+            joins: reach::joins(source),
             found,
             block: Known::default(),
             vm,
@@ -207,10 +220,16 @@ impl<'a, 'b> Emitter<'a, 'b> {
     }
 
     fn block(&mut self, block: &analysis::Block) {
-        self.builder.switch_to_block(self.blocks[&block.start]);
+        let this = self.blocks[&block.start];
+        if self.is_next(block.start) {
+            // All that leads here is there: so values keep their names.
+            self.builder.seal_block(this);
+        } else {
+            self.block = Known::default();
+            self.counted = 0;
+        }
+        self.builder.switch_to_block(this);
         self.state = block.state.clone();
-        self.block = Known::default();
-        self.counted = 0;
         let ops = self.source.program.ops();
         for pc in block.start..block.end {
             self.pc = pc;
@@ -223,6 +242,16 @@ impl<'a, 'b> Emitter<'a, 'b> {
             let next = self.blocks[&block.end];
             self.builder.ins().jump(next, &[]);
         }
+    }
+
+    /// Does nothing lead to the block at a slot but the one that was emitted last?
+    fn is_next(&self, start: u32) -> bool {
+        let ops = self.source.program.ops();
+        let falls_through = |pc: u32| !matches!(ops[pc as usize], Op::Goto { .. } | Op::Exit);
+        start > self.source.function.start
+            && self.pc + 1 == start
+            && falls_through(self.pc)
+            && !self.joins.contains(&start)
     }
 
     fn op(&mut self, op: &Op) {
@@ -358,60 +387,5 @@ impl<'a, 'b> Emitter<'a, 'b> {
         self.builder.seal_block(back);
         self.builder.switch_to_block(back);
         self.jump(target);
-    }
-
-    /// Leaves to the interpreter if a condition holds.
-    fn exit_if(&mut self, condition: Value) {
-        let (exit, on) = (self.builder.create_block(), self.builder.create_block());
-        self.builder.set_cold_block(exit);
-        self.builder.ins().brif(condition, exit, &[], on, &[]);
-        self.builder.seal_block(exit);
-        self.builder.seal_block(on);
-        self.builder.switch_to_block(exit);
-        self.exit();
-        self.builder.switch_to_block(on);
-    }
-
-    /// Leaves to the interpreter unless a condition holds.
-    fn exit_unless(&mut self, condition: Value) {
-        let (exit, on) = (self.builder.create_block(), self.builder.create_block());
-        self.builder.set_cold_block(exit);
-        self.builder.ins().brif(condition, on, &[], exit, &[]);
-        self.builder.seal_block(exit);
-        self.builder.seal_block(on);
-        self.builder.switch_to_block(exit);
-        self.exit();
-        self.builder.switch_to_block(on);
-    }
-
-    /// Always leaves: what comes after this is never executed.
-    fn exit_always(&mut self) {
-        self.exit();
-        let never = self.builder.create_block();
-        self.builder.seal_block(never);
-        self.builder.switch_to_block(never);
-    }
-
-    /// Leaves to the interpreter, which does the current instruction.
-    fn exit(&mut self) {
-        self.save();
-        let loops = self.builder.use_var(self.loops);
-        let loops = self.builder.ins().ireduce(types::I32, loops);
-        self.vm_store(loops, at::LOOPS);
-        self.vm_store_u32(self.pc, at::PC);
-        if self.source.plan.fresh {
-            self.vm_store_u32(self.state.changed.into(), at::SAVED);
-        }
-        let leave = self.builder.ins().iconst(types::I32, i64::from(LEAVE));
-        self.builder.ins().return_(&[leave]);
-    }
-
-    /// Stores the registers that may differ from what is there.
-    fn save(&mut self) {
-        let changed = self.state.changed;
-        for reg in (0..10).filter(|reg| changed >> reg & 1 != 0) {
-            let value = self.builder.use_var(self.regs[reg]);
-            self.vm_store(value, at::REGS + 8 * reg as i32);
-        }
     }
 }

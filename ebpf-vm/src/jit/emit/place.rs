@@ -4,7 +4,7 @@
 //! |---|---|
 //! | stack at a constant offset | none: the offset is inside of the stack, and the register is not asked |
 //! | context at a constant offset | the same; loads only |
-//! | packet | address - first < how many bytes can be the first one of such an access |
+//! | packet | address - first < how many bytes can be the first one of such an access; once for all accesses by the same pointer that follow for sure ([`reach`](super::reach)) |
 //! | value at a constant offset | once for the whole value in a block: its start with those that fit into the slab; the size with that of the slab's values |
 //! | value anywhere | inside the map's first value, otherwise asks |
 //! | the rest | as a packet, otherwise asks |
@@ -66,10 +66,12 @@ impl Emitter<'_, '_> {
                 Host { base: self.stack_top.0, offset: 0, flags: self.guest(Part::Data) }
             }
             Kind::Packet => {
-                let base = self.get(base);
-                let fits = self.in_packet(base, off, size);
-                self.exit_unless(fits);
-                self.packet_byte(base, off, write)
+                let pointer = self.get(base);
+                let to = i32::from(off) + size.bytes() as i32;
+                if !self.block.inside(pointer, off.into(), to) {
+                    self.check_packet(base, pointer);
+                }
+                self.packet_byte(pointer, off, write)
             }
             Kind::Value { map, at: Some(at) } if at >= 0 => {
                 let (pointer, end) = (self.get(base), at + size.bytes() as i32);
@@ -87,8 +89,26 @@ impl Emitter<'_, '_> {
         }
     }
 
+    /// Leaves unless the current access, and all that follow by the same pointer, are inside the packet.
+    ///
+    /// A program that a verifier accepts has compared the pointer for all of them before the first one; of another one,
+    /// the interpreter finds out which access is the one outside.
+    fn check_packet(&mut self, base: Reg, pointer: Value) {
+        let (from, to) = self.reach(base);
+        let span = to - from;
+        let size = Size::ALL.into_iter().find(|size| size.bytes() as i32 == span);
+        let fits = self.in_packet(pointer, from, size.unwrap_or(Size::B));
+        self.exit_unless(fits);
+        if size.is_none() {
+            // The first byte is inside, so the sum does not wrap.
+            let fits = self.in_packet(pointer, to - 1, Size::B);
+            self.exit_unless(fits);
+        }
+        self.block.is_inside(pointer, from, to);
+    }
+
     /// Is an access inside the packet? The distance of the base is calculated for itself, because others have the same.
-    fn in_packet(&mut self, base: Value, off: i16, size: Size) -> Value {
+    fn in_packet(&mut self, base: Value, off: i32, size: Size) -> Value {
         let lo = self.found_at(memory::at::PACKET_LO);
         let from = self.builder.ins().isub(base, lo);
         let from = if off == 0 { from } else { self.builder.ins().iadd_imm_s(from, i64::from(off)) };

@@ -3,7 +3,7 @@
 use std::fs;
 
 use xdpsim_oracle::campaign::{self, DataCampaign, DataFailure};
-use xdpsim_oracle::exercise::NOT_PROVOCABLE;
+use xdpsim_oracle::exercise::{Histogram, NOT_PROVOCABLE};
 use xdpsim_oracle::maps::{self, MapCampaign, MapFailure, NOT_SHOWN};
 use xdpsim_oracle::model;
 
@@ -56,30 +56,46 @@ fn play_maps(options: &Options, document: &mut Document) -> Result<(), String> {
     }
 }
 
-/// Random houses with random cases.
+/// Random houses with random cases: most of them where programs run in the driver, the others in generic mode.
 fn play_cases(options: &Options, document: &mut Document) -> Result<(), String> {
-    let mut progress = Progress::new("cases", options.cases);
-    let what = DataCampaign::new(options.cases, options.seed, model::Options::host()?);
-    match campaign::campaign(&what, &mut |done| progress.at(done)) {
+    let (cases, seed, model) = (options.cases, options.seed, model::Options::host()?);
+    let native = DataCampaign::new(cases, seed, model.clone());
+    let generic = DataCampaign::generic(cases * 3 / 4, seed, model);
+    play_campaign("cases", &native, |histogram| histogram, document)?;
+    play_campaign("cases in generic mode", &generic, Histogram::only_generic, document)?;
+    // Clauses about older kernels are exercised there.
+    let counted = |id| document.rules.get(id).is_some_and(|count| *count > 0);
+    let reasons: Vec<_> = NOT_PROVOCABLE.iter().filter(|reason| !counted(reason.id)).collect();
+    for reason in reasons {
+        document.not_provoked.insert(reason.id.to_owned(), reason.why.to_owned());
+    }
+    Ok(())
+}
+
+/// A campaign, of which the clauses count that it is about.
+fn play_campaign(
+    name: &'static str,
+    what: &DataCampaign,
+    about: fn(Histogram) -> Histogram,
+    document: &mut Document,
+) -> Result<(), String> {
+    let mut progress = Progress::new(name, what.cases);
+    match campaign::campaign(what, &mut |done| progress.at(done)) {
         Ok(report) => {
-            document.cases = report.cases;
-            for (clause, count) in &report.exercised.by_clause {
+            document.cases += report.cases;
+            let exercised = about(report.exercised);
+            for (clause, count) in &exercised.by_clause {
                 document.count(clause, *count);
             }
-            // Clauses about older kernels are exercised there.
-            let counted = |id| report.exercised.by_clause.get(id).is_some_and(|count| *count > 0);
-            for reason in NOT_PROVOCABLE.iter().filter(|reason| !counted(reason.id)) {
-                document.not_provoked.insert(reason.id.to_owned(), reason.why.to_owned());
-            }
-            tell_rare(report.exercised.rare());
+            tell_rare(exercised.rare());
             Ok(())
         }
         Err(DataFailure::Difference(difference)) => {
-            document.cases = difference.cases;
+            document.cases += difference.cases;
             document.differences.push(difference.to_string());
             Ok(())
         }
-        Err(failure) => Err(format!("the campaign on the data path: {failure}")),
+        Err(failure) => Err(format!("the campaign on the data path, {name}: {failure}")),
     }
 }
 
