@@ -281,7 +281,7 @@ impl Programs {
             return None;
         }
         let entries = find_maps(host, self.needs.looks)?;
-        let cpu = if self.needs.looks == 0 { 0 } else { host.cpu().into() };
+        let cpu = host.cpu().into();
         memory.stack.begin(!start.exact, start.deepest);
         Some(Begun { start, left, entries, cpu, stack: memory.stack.direct().1.as_ptr() })
     }

@@ -208,9 +208,9 @@ impl Vm {
 /// The maps that the code looks up in by itself, so many at least: none if the host does not have them.
 #[inline(always)]
 pub(super) fn find_maps<H: Host>(host: &mut H, looks: u32) -> Option<*const Entry> {
-    if looks == 0 {
-        return Some(std::ptr::null());
+    // In this order: what hosts have is known when this is compiled.
+    match host.maps() {
+        Some(maps) => (maps.entries().len() >= looks as usize).then_some(maps.entries().as_ptr()),
+        None => (looks == 0).then_some(std::ptr::null()),
     }
-    let entries = host.maps()?.entries();
-    (entries.len() >= looks as usize).then_some(entries.as_ptr())
 }

@@ -255,8 +255,9 @@ impl Memory {
     #[inline]
     pub fn packet_in_with_metadata(&mut self, bytes: &[u8], meta: u32, headroom: u32, tailroom: u32) {
         assert!(meta as usize <= bytes.len(), "{meta} bytes of metadata in {} bytes", bytes.len());
-        self.packet.fill(bytes, meta, headroom, tailroom);
-        self.refresh_context();
+        if self.packet.fill(bytes, meta, headroom, tailroom) {
+            self.refresh_context();
+        }
     }
 
     /// Moves the packet's bounds: offsets into its buffer ([`Packet::buffer`]), where the headroom begins at 0.

@@ -58,9 +58,9 @@ fn copy_any(to: &mut [u8], from: &[u8]) {
 }
 
 impl Packet {
-    /// Copies metadata and frame in, of which the first `meta` bytes are metadata.
+    /// Copies metadata and frame in, of which the first `meta` bytes are metadata: have the bounds changed?
     #[inline]
-    pub(super) fn fill(&mut self, bytes: &[u8], meta: u32, headroom: u32, tailroom: u32) {
+    pub(super) fn fill(&mut self, bytes: &[u8], meta: u32, headroom: u32, tailroom: u32) -> bool {
         let start = headroom as usize;
         let end = start + bytes.len();
         let size = end + tailroom as usize;
@@ -72,8 +72,14 @@ impl Packet {
         }
         copy(&mut self.buffer[start..end], bytes);
         (self.clean, self.dirty) = (headroom, false);
-        (self.meta, self.data, self.end, self.size) = (headroom, headroom + meta, end as u32, size as u32);
+        let bounds = (headroom, headroom + meta, end as u32, size as u32);
+        // As the last frame's, nearly always. Before the first one there is no window.
+        if self.window.lo != 0 && bounds == (self.meta, self.data, self.end, self.size) {
+            return false;
+        }
+        (self.meta, self.data, self.end, self.size) = bounds;
         self.find_window();
+        true
     }
 
     #[cold]

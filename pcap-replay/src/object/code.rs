@@ -55,16 +55,18 @@ impl XdpProgram for Code {
     /// One lock and one look at what is wanted for all frames of a poll.
     fn run_poll(&mut self, ctx: &mut Ctx<'_>, poll: &mut PollFrames<'_>, out: &mut Decided) {
         let stage: &mut Stage = &mut lock(&self.stage);
-        let watched = stage.is_watched();
-        for i in 0..poll.len() {
-            ctx.begin();
-            let mut frame = poll.frame(i);
-            let act = match watched {
-                false => stage.run(self.program, ctx, &mut frame),
-                true => stage.run_watched(self.program, ctx, &mut frame),
-            };
-            self.verdicts.count(act);
-            out.verdict(i, act, ctx);
+        if stage.is_watched() {
+            for i in 0..poll.len() {
+                ctx.begin();
+                let act = stage.run_watched(self.program, ctx, &mut poll.frame(i));
+                self.verdicts.count(act);
+                out.verdict(i, act, ctx);
+            }
+        } else {
+            stage.run_poll(self.program, ctx, poll, |i, act, ctx| {
+                self.verdicts.count(act);
+                out.verdict(i, act, ctx);
+            });
         }
         if let Some(last) = poll.len().checked_sub(1) {
             stage.end_poll(ctx.frame_number(&poll.frame(last)));

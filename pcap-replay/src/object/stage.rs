@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use xdpsim_core::program::PollFrames;
 use xdpsim_core::{Ctx, Domain, FrameMut, FrameNo, KernelVersion, MapId, Sink, XdpAction};
 use xdpsim_vm::fib::Fib;
 use xdpsim_vm::machine::MapName;
@@ -83,27 +84,78 @@ impl Stage {
     }
 
     /// Runs a program on a frame; what it wrote is written to the frame. A fault is XDP_ABORTED.
-    #[inline]
     pub(super) fn run(&mut self, program: ProgIdx, ctx: &mut Ctx<'_>, frame: &mut FrameMut<'_>) -> XdpAction {
-        self.take_in(frame);
-        let (machine, fields, mut world) = self.surroundings(ctx, frame);
+        take_in(&mut self.machine, frame);
+        let (machine, fields, mut world) = self.surroundings(ctx);
+        world.frame = world.ctx.frame_number(frame);
         let verdict = machine.run(program, fields, &mut world);
         let action = match verdict {
             Ok(verdict) => XdpAction(verdict),
             Err(fault) => self.fault(&fault, ctx, frame),
         };
         if self.machine.memory().packet().is_dirty() {
-            self.put_back(frame);
+            put_back(&self.machine, frame);
         }
         action
     }
 
-    /// The machine, and what its programs see around it.
+    /// The same on all frames of a poll; `done` hears each verdict.
+    #[inline(always)]
+    pub(super) fn run_poll(
+        &mut self,
+        program: ProgIdx,
+        ctx: &mut Ctx<'_>,
+        poll: &mut PollFrames<'_>,
+        mut done: impl FnMut(usize, XdpAction, &mut Ctx<'_>),
+    ) {
+        let mut from = 0;
+        while from < poll.len() {
+            let stopped = self.run_until_fault(program, ctx, poll, from, &mut done);
+            let Some((i, fault)) = stopped else { return };
+            let mut frame = poll.frame(i);
+            let action = self.fault(&fault, ctx, &frame);
+            if self.machine.memory().packet().is_dirty() {
+                put_back(&self.machine, &mut frame);
+            }
+            done(i, action, ctx);
+            from = i + 1;
+        }
+    }
+
+    /// Runs a program on the frames from `from` on, up to the first fault: the frame's place, and what it did.
+    #[inline(always)]
+    fn run_until_fault(
+        &mut self,
+        program: ProgIdx,
+        ctx: &mut Ctx<'_>,
+        poll: &mut PollFrames<'_>,
+        from: usize,
+        done: &mut impl FnMut(usize, XdpAction, &mut Ctx<'_>),
+    ) -> Option<(usize, Box<vm::Fault>)> {
+        let (machine, fields, mut world) = self.surroundings(ctx);
+        for i in from..poll.len() {
+            let mut frame = poll.frame(i);
+            world.ctx.begin();
+            world.frame = world.ctx.frame_number(&frame);
+            take_in(machine, &frame);
+            match machine.run(program, fields, &mut world) {
+                Ok(verdict) => {
+                    if machine.memory().packet().is_dirty() {
+                        put_back(machine, &mut frame);
+                    }
+                    done(i, XdpAction(verdict), world.ctx);
+                }
+                Err(fault) => return Some((i, fault)),
+            }
+        }
+        None
+    }
+
+    /// The machine, and what its programs see around it; the frame's number is still missing.
     #[inline(always)]
     fn surroundings<'a, 'c>(
         &'a mut self,
         ctx: &'a mut Ctx<'c>,
-        frame: &FrameMut<'_>,
     ) -> (&'a mut Machine, ContextFields, Surroundings<'a, 'c>) {
         let fields = ContextFields {
             ingress_ifindex: ctx.ingress_ifindex.0,
@@ -111,7 +163,7 @@ impl Stage {
             egress_ifindex: ctx.egress_ifindex.map_or(0, |ifindex| ifindex.0),
         };
         let world = Surroundings {
-            frame: ctx.frame_number(frame),
+            frame: FrameNo(0),
             ctx,
             targets: &self.targets,
             kernel: self.kernel,
@@ -130,11 +182,12 @@ impl Stage {
         ctx: &mut Ctx<'_>,
         frame: &mut FrameMut<'_>,
     ) -> XdpAction {
-        self.take_in(frame);
+        take_in(&mut self.machine, frame);
         let mut path = Path::default();
         let (mut hits, trace) = (self.hits.take(), self.trace.take());
-        let (machine, fields, mut world) = self.surroundings(ctx, frame);
-        let number = world.frame;
+        let number = ctx.frame_number(frame);
+        let (machine, fields, mut world) = self.surroundings(ctx);
+        world.frame = number;
         let traced = trace.as_ref().is_some_and(|trace| trace.frame == number);
         let verdict = machine.run_observed(program, fields, &mut world, |program, slot| {
             if let Some(hits) = &mut hits {
@@ -163,7 +216,7 @@ impl Stage {
         }
         let action = verdict.map_or_else(|fault| self.fault(&fault, ctx, frame), XdpAction);
         if self.machine.memory().packet().is_dirty() {
-            self.put_back(frame);
+            put_back(&self.machine, frame);
         }
         action
     }
@@ -185,20 +238,6 @@ impl Stage {
         }
     }
 
-    #[inline]
-    fn take_in(&mut self, frame: &FrameMut<'_>) {
-        let (bytes, headroom) = (frame.with_meta(), u32::from(frame.headroom()));
-        let meta = (bytes.len() as u32).saturating_sub(frame.linear_len());
-        let memory = self.machine.memory_mut();
-        memory.packet_in_with_metadata(bytes, meta, headroom - meta, frame.tailroom());
-    }
-
-    fn put_back(&self, frame: &mut FrameMut<'_>) {
-        let packet = self.machine.memory().packet();
-        let (_, headroom, _) = packet.bounds();
-        frame.put(headroom.min(ROOM_MAX) as u16, packet.metadata(), packet.frame());
-    }
-
     #[cold]
     fn fault(&mut self, fault: &vm::Fault, ctx: &mut Ctx<'_>, frame: &FrameMut<'_>) -> XdpAction {
         let number: FrameNo = ctx.frame_number(frame);
@@ -210,6 +249,19 @@ impl Stage {
         ctx.begin();
         XdpAction::ABORTED
     }
+}
+
+#[inline(always)]
+fn take_in(machine: &mut Machine, frame: &FrameMut<'_>) {
+    let (bytes, headroom) = (frame.with_meta(), u32::from(frame.headroom()));
+    let meta = (bytes.len() as u32).saturating_sub(frame.linear_len());
+    machine.memory_mut().packet_in_with_metadata(bytes, meta, headroom - meta, frame.tailroom());
+}
+
+fn put_back(machine: &Machine, frame: &mut FrameMut<'_>) {
+    let packet = machine.memory().packet();
+    let (_, headroom, _) = packet.bounds();
+    frame.put(headroom.min(ROOM_MAX) as u16, packet.metadata(), packet.frame());
 }
 
 /// A stage that several programs stand on.

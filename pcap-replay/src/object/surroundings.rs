@@ -52,7 +52,8 @@ impl World for Surroundings<'_, '_> {
         self.ctx.redirect(ifindex, flags).0.into()
     }
 
-    #[inline]
+    // Engines end most programs with it.
+    #[inline(always)]
     fn redirect_map(&mut self, map: MapIdx, key: u64, flags: u64) -> u64 {
         // Asked of DEVMAPs only.
         self.devmap(map).map_or(0, |map| self.ctx.redirect_map(map, key, flags).0.into())
