@@ -50,8 +50,8 @@ pub(super) struct Known {
 }
 
 impl Known {
-    /// These bytes of the packet are inside.
-    pub fn is_inside(&mut self, base: Value, from: i32, to: i32) {
+    /// It was found out that these bytes of the packet are inside.
+    pub fn found_inside(&mut self, base: Value, from: i32, to: i32) {
         self.packet.push(Inside { base, from, to });
     }
 

@@ -104,7 +104,7 @@ impl Emitter<'_, '_> {
             let fits = self.in_packet(pointer, to - 1, Size::B);
             self.exit_unless(fits);
         }
-        self.block.is_inside(pointer, from, to);
+        self.block.found_inside(pointer, from, to);
     }
 
     /// Is an access inside the packet? The distance of the base is calculated for itself, because others have the same.
