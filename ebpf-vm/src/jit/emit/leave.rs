@@ -1,6 +1,6 @@
 //! Leaving: back to who called the code, with registers and place, so that the interpreter can go on.
 
-use cranelift_codegen::ir::{InstBuilder, Value, types};
+use cranelift_codegen::ir::{Block, InstBuilder, Value, types};
 
 use super::Emitter;
 use crate::jit::vm::{LEAVE, at};
@@ -9,20 +9,20 @@ impl Emitter<'_, '_> {
     /// Leaves to the interpreter if a condition holds.
     pub(super) fn exit_if(&mut self, condition: Value) {
         let (exit, on) = (self.builder.create_block(), self.builder.create_block());
-        self.builder.set_cold_block(exit);
         self.builder.ins().brif(condition, exit, &[], on, &[]);
-        self.builder.seal_block(exit);
-        self.builder.seal_block(on);
-        self.builder.switch_to_block(exit);
-        self.exit();
-        self.builder.switch_to_block(on);
+        self.exit_in(exit, on);
     }
 
     /// Leaves to the interpreter unless a condition holds.
     pub(super) fn exit_unless(&mut self, condition: Value) {
         let (exit, on) = (self.builder.create_block(), self.builder.create_block());
-        self.builder.set_cold_block(exit);
         self.builder.ins().brif(condition, on, &[], exit, &[]);
+        self.exit_in(exit, on);
+    }
+
+    /// Leaves in one block, and goes on in the other.
+    fn exit_in(&mut self, exit: Block, on: Block) {
+        self.builder.set_cold_block(exit);
         self.builder.seal_block(exit);
         self.builder.seal_block(on);
         self.builder.switch_to_block(exit);
