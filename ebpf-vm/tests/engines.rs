@@ -6,11 +6,12 @@ mod corpus;
 use std::sync::LazyLock;
 
 use xdpsim_devmap::{CpuId, Errno, IfIndex};
+use xdpsim_vm::engine::{Runs, UseRuns};
 use xdpsim_vm::helpers::World;
 use xdpsim_vm::load::Object;
 use xdpsim_vm::machine::Machine;
 use xdpsim_vm::memory::ContextFields;
-use xdpsim_vm::{Code, Engine, Fault, Insn, Limits, MapIdx, NoHelpers, ProgIdx, Program};
+use xdpsim_vm::{Code, Engine, Fault, Insn, Limits, MapIdx, Memory, NoHelpers, ProgIdx, Program};
 
 /// Frames for each program, one after the other on the same maps.
 const FRAMES: u64 = 60;
@@ -115,22 +116,61 @@ struct Shown {
     asked: Vec<String>,
 }
 
+impl Shown {
+    fn after(verdict: Result<u32, Box<Fault>>, memory: &Memory, asked: Vec<String>) -> Self {
+        Self {
+            verdict,
+            bounds: memory.packet().bounds(),
+            packet: memory.packet().buffer().to_vec(),
+            dirty: memory.packet().is_dirty(),
+            slabs: (0..memory.maps()).map(|map| memory.slab(MapIdx(map)).all().to_vec()).collect(),
+            asked,
+        }
+    }
+}
+
+fn on_queue(rx_queue_index: u64) -> ContextFields {
+    ContextFields { ingress_ifindex: 1, rx_queue_index: rx_queue_index as u32, egress_ifindex: 0 }
+}
+
 fn run(machine: &mut Machine, program: ProgIdx, frame: &[u8], mut random: Random) -> Shown {
-    let memory = machine.memory_mut();
-    memory.packet_in(frame, 256, 320);
-    let fields =
-        ContextFields { ingress_ifindex: 1, rx_queue_index: random.below(4) as u32, egress_ifindex: 0 };
+    machine.memory_mut().packet_in(frame, 256, 320);
+    let fields = on_queue(random.below(4));
     let mut world = Seeded { random, asked: vec![] };
     let verdict = machine.run(program, fields, &mut world);
-    let memory = machine.memory();
-    Shown {
-        verdict,
-        bounds: memory.packet().bounds(),
-        packet: memory.packet().buffer().to_vec(),
-        dirty: memory.packet().is_dirty(),
-        slabs: (0..memory.maps()).map(|map| memory.slab(MapIdx(map)).all().to_vec()).collect(),
-        asked: world.asked,
+    Shown::after(verdict, machine.memory(), world.asked)
+}
+
+/// Runs on all these frames as a poll has them: one after the other, with nothing in between.
+struct Together<'a>(&'a [(Vec<u8>, Random)]);
+
+impl UseRuns<Seeded> for Together<'_> {
+    type Out = Vec<Shown>;
+
+    fn use_runs(self, runs: &mut impl Runs<Seeded>) -> Vec<Shown> {
+        let mut last = None;
+        let run = |(frame, random): &(Vec<u8>, Random)| {
+            *runs.world() = Seeded { random: random.clone(), asked: vec![] };
+            if last.replace(frame.len()) != Some(frame.len()) || !runs.packet_like_last(frame) {
+                runs.packet_in(frame, 0, 256, 320);
+            }
+            let verdict = runs.run();
+            let asked = std::mem::take(&mut runs.world().asked);
+            Shown::after(verdict, runs.memory(), asked)
+        };
+        self.0.iter().map(run).collect()
     }
+}
+
+/// The same, but each for itself.
+fn one_by_one(machine: &mut Machine, program: ProgIdx, frames: &[(Vec<u8>, Random)]) -> Vec<Shown> {
+    let run = |(frame, random): &(Vec<u8>, Random)| {
+        machine.memory_mut().packet_in(frame, 256, 320);
+        let mut world = Seeded { random: random.clone(), asked: vec![] };
+        let verdict = machine.run(program, on_queue(0), &mut world);
+        Shown::after(verdict, machine.memory(), world.asked)
+    };
+    frames.iter().map(run).collect()
 }
 
 /// A machine with the object and some elements in its maps; none if it is one that is refused.
@@ -204,6 +244,23 @@ impl Case {
                 assert_eq!(other, &shown[0], "{about}");
             }
             self.ends += u64::from(shown[0].verdict.is_ok());
+        }
+        self.run_together(random, frames);
+    }
+
+    /// What runs have in common changes nothing, whatever the ones before did.
+    fn run_together(&self, random: &mut Random, frames: u64) {
+        let mut frames: Vec<_> = (0..frames).map(|_| (frame(random), random.clone())).collect();
+        // As many as not are as long as the one before.
+        frames.sort_by_key(|(frame, random)| (random.0 % 4, frame.len()));
+        let expected = one_by_one(&mut self.machines[0].clone(), self.program, &frames);
+        for machine in &self.machines {
+            let (mut machine, mut world) =
+                (machine.clone(), Seeded { random: random.clone(), asked: vec![] });
+            let shown = machine.with_runs(self.program, on_queue(0), &mut world, Together(&frames));
+            for ((shown, expected), (frame, _)) in shown.iter().zip(&expected).zip(&frames) {
+                assert_eq!(shown, expected, "{}, {}, frame {frame:02x?}", self.about, machine.engine());
+            }
         }
     }
 }

@@ -135,6 +135,27 @@ pub struct FrameMut<'a> {
     private: bool,
 }
 
+/// See [`FrameMut::shape`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shape {
+    len: u32,
+    head: u16,
+    buf: u8,
+}
+
+/// See [`FrameMut::linear`]. All lengths are in bytes.
+#[derive(Clone, Copy, Debug)]
+pub struct Linear<'a> {
+    /// `data_meta` to `data_end`: metadata, then the linear part.
+    pub bytes: &'a [u8],
+    /// How much of that is metadata.
+    pub meta: u32,
+    /// What is in front of the metadata.
+    pub headroom: u32,
+    /// As [`FrameMut::tailroom`].
+    pub tailroom: u32,
+}
+
 impl<'a> FrameMut<'a> {
     /// The frame behind `desc`, in a buffer of one page; frames too long for it have a buffer that just
     /// fits, as on an ideal port.
@@ -249,7 +270,7 @@ impl<'a> FrameMut<'a> {
     }
 
     /// `data_meta` to `data_end`: metadata, then the linear part.
-    #[inline]
+    #[inline(always)]
     #[must_use]
     pub fn with_meta(&self) -> &[u8] {
         if self.desc.buf == Desc::BATCH {
@@ -265,6 +286,23 @@ impl<'a> FrameMut<'a> {
             _ => &self.store.kept,
         };
         &buffer[off - meta..off + linear]
+    }
+
+    /// All lengths that [`FrameMut::linear`] tells, to be compared with those of other frames of the same poll.
+    #[inline(always)]
+    #[must_use]
+    pub fn shape(&self) -> Shape {
+        Shape { len: self.desc.len, head: self.desc.head, buf: self.desc.buf }
+    }
+
+    /// The linear part and the room around it, for who runs a program on a copy.
+    #[inline(always)]
+    #[must_use]
+    pub fn linear(&self) -> Linear<'_> {
+        let (bytes, room) = (self.with_meta(), u32::from(self.headroom()));
+        // As it was captured, a frame has neither metadata nor fragments: so most know at compile time.
+        let meta = if self.desc.buf == Desc::BATCH { 0 } else { bytes.len() as u32 - self.linear_len() };
+        Linear { bytes, meta, headroom: room - meta, tailroom: self.tailroom() }
     }
 
     /// `data_meta` to `data`, to write.

@@ -5,7 +5,7 @@ use std::hint::black_box;
 use std::time::Instant;
 
 use xdpsim_devmap::{CpuId, IfIndex};
-use xdpsim_vm::engine::Code;
+use xdpsim_vm::engine::{Code, Runs, UseRuns};
 use xdpsim_vm::helpers::{Helpers, MapSet, World};
 use xdpsim_vm::load::Object;
 use xdpsim_vm::maps::Caller;
@@ -44,6 +44,28 @@ impl World for Ports {
             }
             _ => flags & 3,
         }
+    }
+}
+
+/// Runs that are timed together.
+const SLICE: u32 = 1000;
+
+/// So many runs on the same packet: seconds by slice.
+struct Repeat(u32);
+
+impl UseRuns<Ports> for Repeat {
+    type Out = Vec<f64>;
+
+    fn use_runs(self, runs: &mut impl Runs<Ports>) -> Vec<f64> {
+        let slice = |_| {
+            let start = Instant::now();
+            for _ in 0..SLICE {
+                black_box(runs.run().unwrap_or_else(|fault| panic!("{fault}")));
+                black_box(runs.world().target);
+            }
+            start.elapsed().as_secs_f64()
+        };
+        (0..self.0.div_ceil(SLICE)).map(slice).collect()
     }
 }
 
@@ -94,23 +116,15 @@ impl Vm {
         (self.once(), self.memory.packet().frame().to_vec())
     }
 
-    /// Runs so many times on a frame, which the program gets as it left it: nanoseconds a run.
+    /// Runs so many times on a frame, which the program gets as it left it, as the kernel repeats: nanoseconds a run.
     ///
     /// As the kernel's, this clock stands still while somebody else has the core: slices that took twice as long as
     /// most are left out.
     pub fn time(&mut self, frame: &[u8], repeat: u32) -> f64 {
-        const SLICE: u32 = 1000;
         self.memory.packet_in(frame, HEADROOM, TAILROOM);
-        let mut slices: Vec<f64> = (0..repeat.div_ceil(SLICE))
-            .map(|_| {
-                let start = Instant::now();
-                for _ in 0..SLICE {
-                    black_box(self.once());
-                    black_box(self.world.target);
-                }
-                start.elapsed().as_secs_f64()
-            })
-            .collect();
+        let host = Helpers::new(&mut self.maps, &mut self.world);
+        let mut slices =
+            self.code.with_runs(ProgIdx(0), &mut self.memory, host, Limits::default(), Repeat(repeat));
         slices.sort_by(f64::total_cmp);
         let most = 2.0 * slices[slices.len() / 2];
         let counted: Vec<f64> = slices.into_iter().filter(|slice| *slice <= most).collect();

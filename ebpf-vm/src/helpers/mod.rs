@@ -36,7 +36,7 @@ mod text;
 
 use xdpsim_devmap::{CpuId, Errno, IfIndex};
 
-use crate::fault::HelperFault;
+use crate::fault::{Fault, HelperFault};
 use crate::fib::Fib;
 use crate::host::{HelperCall, HelperId, Host, Outcome, ProgIdx};
 use crate::maps::Kind;
@@ -61,6 +61,12 @@ pub trait World {
 
     /// `bpf_redirect_map()`: the verdict.
     fn redirect_map(&mut self, map: MapIdx, key: u64, flags: u64) -> u64;
+
+    /// `bpf_redirect_map()` where the program ends with what it answers: who acts on the verdict anyway can do both at
+    /// once. By default it is the same call.
+    fn return_redirect_map(&mut self, map: MapIdx, key: u64, flags: u64) -> u64 {
+        self.redirect_map(map, key, flags)
+    }
 
     /// `bpf_redirect_map()` on a map of maps of devices: the verdict, where the rules take groups (MCAST-01). By default
     /// they do not, as in a kernel.
@@ -141,9 +147,32 @@ impl<'a, W: World> Helpers<'a, W> {
     /// For runs with these maps.
     #[inline]
     pub fn new(maps: &'a mut MapSet, world: &'a mut W) -> Self {
-        // A walk that a fault ended is still there.
-        maps.walks.clear();
-        Self { maps, world, lock: None }
+        let mut helpers = Self { maps, world, lock: None };
+        helpers.forget();
+        helpers
+    }
+
+    /// A run has ended so: its verdict, and the next one can begin.
+    #[inline(always)]
+    pub(crate) fn end(&mut self, r0: Result<u64, Box<Fault>>) -> Result<u32, Box<Fault>> {
+        match r0 {
+            Ok(r0) if self.lock.is_none() => Ok(r0 as u32),
+            r0 => self.end_badly(r0),
+        }
+    }
+
+    #[cold]
+    fn end_badly(&mut self, r0: Result<u64, Box<Fault>>) -> Result<u32, Box<Fault>> {
+        let r0 = r0.and_then(|r0| self.finish().map(|()| r0 as u32));
+        self.forget();
+        r0
+    }
+
+    /// Forgets what a run that a fault ended has left: walks, and a lock.
+    #[inline]
+    fn forget(&mut self) {
+        self.maps.walks.clear();
+        self.lock = None;
     }
 
     fn tail_call(&mut self, map: u64, index: u64) -> Result<Outcome, HelperFault> {
@@ -228,6 +257,17 @@ impl<W: World> Host for Helpers<'_, W> {
     #[inline]
     fn cpu(&self) -> u16 {
         self.world.cpu().0
+    }
+
+    // Most programs end with it.
+    #[inline(always)]
+    fn return_redirect_map(&mut self, map: MapIdx, key: u64, flags: u64) -> Option<u64> {
+        match self.maps.get(map) {
+            Some(Entry::Outside(..)) if self.lock.is_none() => {
+                Some(self.world.return_redirect_map(map, key, flags))
+            }
+            _ => None,
+        }
     }
 
     #[inline]

@@ -7,8 +7,7 @@
 //! budget are those of [`crate::interp::run`].
 //!
 //! **Where `unsafe` is.** This module alone has it: [`code`] makes memory executable and takes function pointers
-//! from it; [`trampolines`] turns pointers, which went through generated code, back into references; here the
-//! code is called. What is emitted is sound under these conditions:
+//! from it; [`runs`] calls the code; [`trampolines`] turns pointers, which went through it, back into references. What is emitted is sound under these conditions:
 //!
 //! 1. An access of the stack or the context goes to a constant offset that was compared with their size when it
 //!    was emitted; the register is not used. Any other is compared, when it happens, with bounds that
@@ -27,6 +26,7 @@
 mod code;
 mod emit;
 mod plan;
+mod runs;
 mod shapes;
 #[cfg(test)]
 mod tests;
@@ -34,24 +34,23 @@ mod trampolines;
 mod vm;
 
 use std::fmt;
-use std::mem::MaybeUninit;
 use std::sync::Arc;
 
 use thiserror::Error;
 
 use crate::fault::Fault;
-use crate::helpers::{self, MapSet, id};
-use crate::host::{Host, Outcome, ProgIdx};
-use crate::interp::resume::{Left, Suspended, resume};
-use crate::interp::{self, Limits};
-use crate::memory::{self, MapIdx, Memory};
+use crate::helpers::{MapSet, id};
+use crate::host::{Host, ProgIdx};
+use crate::interp::Limits;
+use crate::memory::Memory;
 use crate::op::{Constant, Op};
 use crate::program::Program;
 use code::{Code, Entry};
 use plan::Plan;
+use runs::Core;
+pub use runs::Runs;
 use shapes::Shapes;
-use trampolines::TableFor;
-use vm::{Answer, GO_ON, LEAVE, Needs, REDIRECT, Rare, STATUS_BITS, Vm, find_maps};
+use vm::Needs;
 
 /// Most slots of a program that is translated.
 pub const MAX_SLOTS: usize = 8192;
@@ -89,16 +88,6 @@ struct Start {
     /// Does it begin with the same registers whenever it begins? Then the code knows them.
     fresh: bool,
     deepest: u32,
-}
-
-/// What a run begins with.
-struct Begun<'a> {
-    start: &'a Start,
-    /// The budget behind the first function's charge.
-    left: u64,
-    entries: *const helpers::Entry,
-    cpu: u64,
-    stack: *const u8,
 }
 
 struct Programs {
@@ -180,10 +169,10 @@ impl Jit {
         &self.0.programs
     }
 
-    /// Runs a program, as [`interp::run`] does.
+    /// Runs a program, as [`crate::interp::run`] does.
     ///
     /// # Errors
-    /// As for [`interp::run`].
+    /// As for [`crate::interp::run`].
     ///
     /// # Panics
     /// If there is no such program.
@@ -195,66 +184,21 @@ impl Jit {
         host: &mut H,
         limits: Limits,
     ) -> Result<u64, Box<Fault>> {
-        let all = &*self.0;
-        // From here on memory and host are reached through these pointers alone, until the run is over.
-        let (memory, host): (*mut Memory, *mut H) = (memory, host);
-        // SAFETY: both are borrowed for as long as this function runs.
-        let begun = unsafe { all.begin(entry, &mut *memory, &mut *host, limits.budget) };
-        let Some(Begun { start, left, entries, cpu, stack }) = begun else {
-            // SAFETY: no generated code runs.
-            return unsafe { interp::run(&all.programs, entry, &mut *memory, &mut *host, limits) };
-        };
-        let mut vm = Vm {
-            regs: [const { MaybeUninit::uninit() }; 11],
-            left,
-            memory,
-            table: TableFor::<H>::TABLE,
-            entries,
-            cpu,
-            pc: 0,
-            saved: 0,
-            loops: 0,
-            helper: 0,
-            status: GO_ON,
-            stack_top: std::ptr::null_mut(),
-            used: std::ptr::null_mut(),
-            host: host.cast(),
-            prog: entry,
-            tail_calls: 0,
-            depth: 0,
-            needs: all.needs,
-            stack,
-            rare: None,
-        };
-        if !start.fresh {
-            vm.complete(0);
-            // SAFETY: no generated code runs.
-            vm.find_first_stack(unsafe { &mut *memory }, start.alone);
-        }
-        let status = (start.code)(&raw mut vm);
-        let ended = match status {
-            // SAFETY: code that has ended has stored R0.
-            GO_ON => Some(unsafe { vm.regs[0].assume_init() }),
-            LEAVE => None,
-            // SAFETY: it has returned that; and no generated code runs, so the host is not used elsewhere.
-            _ => unsafe { redirect(status, vm.redirect(), &mut *host) },
-        };
-        if let Some(r0) = ended {
-            // Nothing rare has happened: then the code would have been left.
-            std::mem::forget(vm);
-            return Ok(r0);
-        }
-        // SAFETY: no generated code runs, and `go_on` lets it run only where it does not use these references.
-        unsafe { all.go_on(vm, start.fresh, memory, host, limits) }
+        Core::new(&self.0, entry, limits).run(memory, host)
     }
-}
 
-/// A program's last call is a redirect, which is not asked for from inside of its code: no detour, and what is compiled
-/// here knows the host. None: the interpreter does the call.
-#[inline(always)]
-fn redirect<H: Host>(status: u32, [key, flags]: [u64; 2], host: &mut H) -> Option<u64> {
-    debug_assert_eq!(status & ((1 << STATUS_BITS) - 1), REDIRECT);
-    host.redirect_map(MapIdx(status >> STATUS_BITS), key, flags)
+    /// The same for one run after the other: what does not change is found once.
+    #[inline]
+    #[must_use]
+    pub fn runs<'a, H: Host>(
+        &'a self,
+        entry: ProgIdx,
+        memory: &'a mut Memory,
+        host: H,
+        limits: Limits,
+    ) -> Runs<'a, H> {
+        Runs::new(Core::new(&self.0, entry, limits), memory, host)
+    }
 }
 
 /// The map whose handle or value an instruction has.
@@ -262,144 +206,5 @@ fn map(op: &Op) -> Option<u32> {
     match op {
         Op::Wide { value: Constant::Map(map) | Constant::Value { map, .. }, .. } => Some(map.0),
         _ => None,
-    }
-}
-
-impl Programs {
-    /// A run begins. None if the interpreter must run it, and then nothing has happened.
-    #[inline(always)]
-    fn begin<H: Host>(
-        &self,
-        prog: ProgIdx,
-        memory: &mut Memory,
-        host: &mut H,
-        budget: u64,
-    ) -> Option<Begun<'_>> {
-        let start = self.starts.get(prog.0 as usize)?.as_ref()?;
-        let left = budget.checked_sub(start.length.into())?;
-        if memory.slabs().len() < self.needs.maps as usize {
-            return None;
-        }
-        let entries = find_maps(host, self.needs.looks)?;
-        let cpu = host.cpu().into();
-        memory.stack.begin(!start.exact, start.deepest);
-        Some(Begun { start, left, entries, cpu, stack: memory.stack.direct().1.as_ptr() })
-    }
-
-    /// The code was left: another program's code goes on, or the interpreter.
-    ///
-    /// # Safety
-    /// The pointers are what the run has, and nobody else uses them now.
-    #[cold]
-    #[inline(never)]
-    unsafe fn go_on<H: Host>(
-        &self,
-        mut vm: Vm,
-        fresh: bool,
-        memory: *mut Memory,
-        host: *mut H,
-        limits: Limits,
-    ) -> Result<u64, Box<Fault>> {
-        let saved = if fresh { vm.saved } else { u32::MAX };
-        let mut regs = vm.complete(saved);
-        loop {
-            // SAFETY: the caller's.
-            let next = self.tail_call(&mut vm, &regs, unsafe { &mut *memory });
-            let Some(code) = next else {
-                // SAFETY: the caller's.
-                return unsafe { self.take_over(vm, regs, &mut *memory, &mut *host, limits) };
-            };
-            let status = code(&raw mut vm);
-            regs = vm.complete(u32::MAX);
-            let ended = match status {
-                GO_ON => Some(regs[0]),
-                LEAVE => None,
-                // SAFETY: the caller's; no generated code runs.
-                _ => redirect(status, [regs[2], regs[3]], unsafe { &mut *host }),
-            };
-            if let Some(r0) = ended {
-                return Ok(r0);
-            }
-        }
-    }
-
-    /// Another program takes the place of the one that has left, if its code can.
-    fn begin_other(&self, vm: &mut Vm, regs: &[u64; 11], memory: &mut Memory) -> Option<Entry> {
-        let start = self.starts.get(vm.prog.0 as usize)?.as_ref()?;
-        let left = vm.left.checked_sub(start.length.into())?;
-        if memory.slabs().len() < self.needs.maps as usize || regs[1] != memory::context_address() {
-            return None;
-        }
-        memory.stack.pop();
-        memory.stack.enter(true, !start.exact, start.deepest);
-        vm.find_first_stack(memory, start.alone);
-        vm.regs[10].write(memory::stack_address(0));
-        vm.left = left;
-        (vm.status, vm.loops) = (GO_ON, 0);
-        Some(start.code)
-    }
-
-    /// If the code was left for a tail call of the program's first function, and nothing stands against it: the
-    /// other program's code.
-    fn tail_call(&self, vm: &mut Vm, regs: &[u64; 11], memory: &mut Memory) -> Option<Entry> {
-        let rare = vm.rare.as_ref()?;
-        let Some(Answer::Outcome(Ok(Outcome::TailCall(prog)))) = rare.answer else { return None };
-        if vm.depth != 0 || memory.stack.chain() != 1 {
-            return None;
-        }
-        let from = std::mem::replace(&mut vm.prog, prog);
-        let code = self.begin_other(vm, regs, memory);
-        if code.is_some() {
-            vm.rare().answer = None;
-            vm.tail_calls += 1;
-        } else {
-            vm.prog = from;
-        }
-        code
-    }
-
-    /// The interpreter goes on.
-    fn take_over<H: Host>(
-        &self,
-        mut vm: Vm,
-        regs: [u64; 11],
-        memory: &mut Memory,
-        host: &mut H,
-        limits: Limits,
-    ) -> Result<u64, Box<Fault>> {
-        let Rare { answer, waiting: mut suspended } = *vm.rare.take().unwrap_or_default();
-        let answer = match answer {
-            Some(Answer::Panic(panic)) => std::panic::resume_unwind(panic),
-            Some(Answer::Outcome(outcome)) => Some(outcome),
-            None => None,
-        };
-        suspended.reverse();
-        if vm.is_same_stack(memory) {
-            self.clean_stacks(&vm, memory, &suspended);
-        }
-        let left = Left {
-            prog: vm.prog,
-            pc: vm.pc,
-            regs,
-            loops: vm.loops,
-            suspended: &suspended,
-            tail_calls: vm.tail_calls,
-            budget: vm.left,
-            answer,
-        };
-        resume(&self.programs, memory, host, limits, left)
-    }
-
-    /// Makes zero what was never written and not cleared either.
-    fn clean_stacks(&self, vm: &Vm, memory: &mut Memory, suspended: &[Suspended]) {
-        let at = vm.prog.0 as usize;
-        let Some(plan) = self.plans[at].as_ref().filter(|plan| plan.exact) else { return };
-        let active = suspended.iter().map(|from| from.pc).chain([vm.pc]);
-        for (frame, pc) in active.enumerate() {
-            let (start, _) = self.programs[at].function_at(pc);
-            if let Some(function) = plan.function(start) {
-                memory.stack.clear_unwritten(frame, &function.unwritten(&self.programs[at], pc).0);
-            }
-        }
     }
 }

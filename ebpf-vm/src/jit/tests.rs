@@ -4,9 +4,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::*;
 use crate::fault::{FaultKind, HelperFault};
-use crate::host::{HelperCall, HelperId, NoHelpers};
+use crate::host::{HelperCall, HelperId, NoHelpers, Outcome};
 use crate::insn::Insn;
-use crate::memory::Slab;
+use crate::interp;
+use crate::memory::{self, Slab};
 
 const EXIT: Insn = i(0x95, 0, 0, 0, 0);
 

@@ -8,7 +8,7 @@ use std::any::Any;
 use std::ffi::c_void;
 use std::mem::{MaybeUninit, offset_of};
 
-use super::trampolines::Table;
+use super::trampolines::{Table, TableFor};
 use crate::fault::HelperFault;
 use crate::helpers::Entry;
 use crate::host::{Host, Outcome, ProgIdx};
@@ -126,6 +126,39 @@ impl Vm {
     /// The registers of a program at its start.
     pub const FIRST: [u64; 11] =
         [0, memory::context_address(), 0, 0, 0, 0, 0, 0, 0, 0, memory::stack_address(0)];
+
+    /// Before a run, with neither memory nor host.
+    #[inline(always)]
+    pub fn new(prog: ProgIdx, needs: Needs) -> Self {
+        Self {
+            regs: [const { MaybeUninit::uninit() }; 11],
+            left: 0,
+            memory: std::ptr::null_mut(),
+            table: std::ptr::null(),
+            entries: std::ptr::null(),
+            cpu: 0,
+            pc: 0,
+            saved: 0,
+            loops: 0,
+            helper: 0,
+            status: GO_ON,
+            stack_top: std::ptr::null_mut(),
+            used: std::ptr::null_mut(),
+            host: std::ptr::null_mut(),
+            prog,
+            tail_calls: 0,
+            depth: 0,
+            needs,
+            stack: std::ptr::null(),
+            rare: None,
+        }
+    }
+
+    /// A run is between this memory and this host, until it is over.
+    #[inline(always)]
+    pub fn between<H: Host>(&mut self, memory: *mut Memory, host: *mut H) {
+        (self.memory, self.host, self.table) = (memory, host.cast(), TableFor::<H>::TABLE);
+    }
 
     /// All registers are there from now on: those that nobody has saved are as they were at a program's start.
     pub fn complete(&mut self, saved: u32) -> [u64; 11] {

@@ -41,7 +41,7 @@ pub use build::{BuildError, Builder};
 pub use names::{MapName, NoSuchMap, NoSuchProgram};
 pub use story::Story;
 
-use crate::engine::{Code, Engine};
+use crate::engine::{Code, Engine, UseRuns};
 use crate::fault::Fault;
 use crate::helpers::{Helpers, MapSet, World};
 use crate::host::ProgIdx;
@@ -97,7 +97,22 @@ impl Machine {
         Ok(r0 as u32)
     }
 
-    /// The same, slower; `observe` sees program and slot of every instruction before it is executed.
+    /// For one run after the other in the same surroundings, each on a packet of its own: what they have in common is set
+    /// up once. See [`UseRuns`].
+    #[inline(always)]
+    pub fn with_runs<W: World, U: UseRuns<W>>(
+        &mut self,
+        program: ProgIdx,
+        fields: ContextFields,
+        world: &mut W,
+        user: U,
+    ) -> U::Out {
+        self.memory.set_context(fields);
+        let host = Helpers::new(&mut self.maps, world);
+        self.linked.code.with_runs(program, &mut self.memory, host, self.limits, user)
+    }
+
+    /// The same as [`Machine::run`], slower; `observe` sees program and slot of every instruction before it is executed.
     ///
     /// # Errors
     /// As for [`Machine::run`].

@@ -19,6 +19,31 @@ const NONE: u32 = u32::MAX;
 /// In place of a neighbour: the slot is not in use.
 const FREE: u32 = u32::MAX - 1;
 
+/// What a place of the table holds when it is taken: the key's mark in the lower half, slot plus one in the upper. A free
+/// place is 0.
+///
+/// The mark of a key of four bytes is the key, so a search for one looks nowhere else. That of others is a part of their
+/// hash: where it differs, the keys do.
+const fn taken(slot: u32, mark: u32) -> u64 {
+    (slot as u64 + 1) << 32 | mark as u64
+}
+
+/// The slot of a place.
+#[inline(always)]
+const fn slot_of(place: u64) -> Option<u32> {
+    ((place >> 32) as u32).checked_sub(1)
+}
+
+/// Bytes of a key that is its own mark.
+pub(crate) const SHORT: usize = 4;
+
+/// Where the search for a key begins, and its mark.
+#[derive(Clone, Copy)]
+struct Sought {
+    home: usize,
+    mark: u32,
+}
+
 /// Keys of equal length and their slots.
 ///
 /// Code that the JIT has made searches the table by itself: at places of fields, in the way of [`KeyIndex::find`]. It
@@ -30,8 +55,8 @@ pub(super) struct KeyIndex {
     pub(super) mask: u64,
     /// What keys are multiplied with: odd.
     pub(super) multiplier: u64,
-    /// Slot plus one; 0 is empty. A power of two long, at most half full.
-    pub(super) table: Box<[u32]>,
+    /// Places: see [`taken`]. A power of two long, at most half full.
+    pub(super) table: Box<[u64]>,
     /// Keys by slot; slots in use and free ones alike.
     pub(super) keys: Box<[u8]>,
     key_size: usize,
@@ -120,32 +145,51 @@ impl KeyIndex {
         self.order[slot as usize][1] != FREE
     }
 
+    #[inline(always)]
+    fn mix(&self, hash: u64, word: u64) -> u64 {
+        let product = (hash ^ word).wrapping_mul(self.multiplier);
+        product ^ product >> 32
+    }
+
     /// Where the search for a key begins: word by word, the last one filled up with zeroes.
     #[inline(always)]
-    fn home(&self, key: &[u8]) -> usize {
-        let mut hash = 0;
+    fn seek(&self, key: &[u8]) -> Sought {
         let (words, rest) = key.as_chunks::<8>();
-        let mut mix = |word: [u8; 8]| {
-            hash = (hash ^ u64::from_le_bytes(word)).wrapping_mul(self.multiplier);
-            hash ^= hash >> 32;
-        };
-        words.iter().copied().for_each(&mut mix);
+        let mut hash = words.iter().fold(0, |hash, word| self.mix(hash, u64::from_le_bytes(*word)));
         if !rest.is_empty() {
             let mut last = [0; 8];
             last[..rest.len()].copy_from_slice(rest);
-            mix(last);
+            hash = self.mix(hash, u64::from_le_bytes(last));
         }
-        hash as usize & (self.table.len() - 1)
+        let mark = match key.first_chunk::<SHORT>() {
+            Some(&short) if key.len() == SHORT => u32::from_le_bytes(short),
+            _ => (hash >> 32) as u32,
+        };
+        Sought { home: hash as usize & (self.table.len() - 1), mark }
+    }
+
+    /// The place behind this one.
+    #[inline(always)]
+    fn following(&self, at: usize) -> usize {
+        (at + 1) & (self.table.len() - 1)
+    }
+
+    /// How far a place is from another one before it.
+    fn distance(&self, from: usize, to: usize) -> usize {
+        to.wrapping_sub(from) & (self.table.len() - 1)
     }
 
     /// Where in the table a key is, or where it would be.
     fn place(&self, key: &[u8]) -> (usize, Option<u32>) {
-        let mut at = self.home(key);
+        let Sought { home, mark } = self.seek(key);
+        let mut at = home;
         loop {
-            match self.table[at].checked_sub(1) {
+            match slot_of(self.table[at]) {
                 None => return (at, None),
-                Some(slot) if self.key(slot) == key => return (at, Some(slot)),
-                Some(_) => at = (at + 1) & (self.table.len() - 1),
+                Some(slot) if self.table[at] as u32 == mark && self.key(slot) == key => {
+                    return (at, Some(slot));
+                }
+                Some(_) => at = self.following(at),
             }
         }
     }
@@ -164,13 +208,15 @@ impl KeyIndex {
     #[inline(always)]
     pub fn find_sized<const N: usize>(&self, key: &[u8; N]) -> Option<u32> {
         let (keys, _) = self.keys.as_chunks::<N>();
-        let mut at = self.home(key);
+        let Sought { home, mark } = self.seek(key);
+        let mut at = home;
         loop {
-            let slot = self.table.get(at)?.checked_sub(1)?;
-            if keys.get(slot as usize)? == key {
+            let place = *self.table.get(at)?;
+            let slot = slot_of(place)?;
+            if place as u32 == mark && (N == SHORT || keys.get(slot as usize)? == key) {
                 return Some(slot);
             }
-            at = (at + 1) & (self.table.len() - 1);
+            at = self.following(at);
         }
     }
 
@@ -187,7 +233,7 @@ impl KeyIndex {
         self.put(at, slot, key);
         self.join(slot, [self.last, NONE]);
         self.len += 1;
-        if at.wrapping_sub(self.home(key)) & (self.table.len() - 1) > self.patience {
+        if self.distance(self.seek(key).home, at) > self.patience {
             self.make_table_anew();
         }
         Some(slot)
@@ -202,7 +248,7 @@ impl KeyIndex {
         for slot in 0..Self::slots(self.capacity) {
             if self.is_used(slot) {
                 let (at, _) = self.place(self.key(slot));
-                self.table[at] = slot + 1;
+                self.table[at] = taken(slot, self.seek(self.key(slot)).mark);
             }
         }
     }
@@ -243,7 +289,7 @@ impl KeyIndex {
     fn put(&mut self, at: usize, slot: u32, key: &[u8]) {
         let from = slot as usize * self.key_size;
         self.keys[from..from + self.key_size].copy_from_slice(key);
-        self.table[at] = slot + 1;
+        self.table[at] = taken(slot, self.seek(key).mark);
     }
 
     /// A new slot for a key that is there; the old one becomes the spare.
@@ -272,13 +318,12 @@ impl KeyIndex {
 
     /// Moves back what was pushed beyond `gap` by collisions, so that no search ends too early.
     fn close_gap(&mut self, mut gap: usize) {
-        let mask = self.table.len() - 1;
         let mut at = gap;
         loop {
-            at = (at + 1) & mask;
-            let Some(slot) = self.table[at].checked_sub(1) else { break };
-            let home = self.home(self.key(slot));
-            if at.wrapping_sub(home) & mask >= at.wrapping_sub(gap) & mask {
+            at = self.following(at);
+            let Some(slot) = slot_of(self.table[at]) else { break };
+            let home = self.seek(self.key(slot)).home;
+            if self.distance(home, at) >= self.distance(gap, at) {
                 self.table[gap] = self.table[at];
                 gap = at;
             }

@@ -37,6 +37,8 @@ use crate::memory::Slab;
 use array::{Array, next_index};
 use hash::Hash;
 use keys::KeyIndex;
+#[cfg(feature = "jit")]
+pub(crate) use keys::SHORT as SHORT_KEY;
 use kind::{MAX_BYTES, MAX_ENTRIES};
 use lpm::Lpm;
 use queue::Queue;

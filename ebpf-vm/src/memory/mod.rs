@@ -252,12 +252,19 @@ impl Memory {
     ///
     /// # Panics
     /// If there are fewer bytes than metadata.
-    #[inline]
+    #[inline(always)]
     pub fn packet_in_with_metadata(&mut self, bytes: &[u8], meta: u32, headroom: u32, tailroom: u32) {
         assert!(meta as usize <= bytes.len(), "{meta} bytes of metadata in {} bytes", bytes.len());
         if self.packet.fill(bytes, meta, headroom, tailroom) {
             self.refresh_context();
         }
+    }
+
+    /// Copies a frame in that has as much metadata and room as the one before: `false` if that one's bounds are not those of
+    /// these bytes, or were moved; then nothing has happened.
+    #[inline(always)]
+    pub fn packet_like_last(&mut self, bytes: &[u8]) -> bool {
+        self.packet.refill(bytes)
     }
 
     /// Moves the packet's bounds: offsets into its buffer ([`Packet::buffer`]), where the headroom begins at 0.

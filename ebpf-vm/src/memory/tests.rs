@@ -115,6 +115,27 @@ fn the_headroom_is_zero_for_every_frame() {
     }
 }
 
+/// Of every length, however it was copied; a frame like the last one needs its length and bounds that nobody moved.
+#[test]
+fn a_frame_comes_in_as_it_is() {
+    let mut memory = Memory::new();
+    let bytes: Vec<u8> = (0..=255).collect();
+    for len in 0..=200 {
+        let (first, second) = (&bytes[..len], &bytes[56..56 + len]);
+        memory.packet_in(first, 256, 320);
+        assert_eq!(memory.packet().frame(), first);
+        assert!(memory.packet_like_last(second));
+        assert_eq!(memory.packet().frame(), second);
+        assert!(!memory.packet_like_last(&bytes[..=len]));
+        memory.move_packet(256, 256, 256 + len as u32);
+        assert!(!memory.packet_like_last(first));
+        assert_eq!(memory.packet().frame(), second);
+        memory.packet_in(first, 256, 320);
+        assert_eq!((memory.packet().frame(), memory.packet().bounds().0), (first, 256));
+    }
+    assert!(!Memory::new().packet_like_last(&[]));
+}
+
 #[test]
 fn a_store_into_the_packet_makes_it_dirty_and_a_load_does_not() {
     let mut memory = Memory::new();

@@ -63,10 +63,7 @@ impl XdpProgram for Code {
                 out.verdict(i, act, ctx);
             }
         } else {
-            stage.run_poll(self.program, ctx, poll, |i, act, ctx| {
-                self.verdicts.count(act);
-                out.verdict(i, act, ctx);
-            });
+            stage.run_poll(self.program, ctx, poll, out, &mut self.verdicts);
         }
         if let Some(last) = poll.len().checked_sub(1) {
             stage.end_poll(ctx.frame_number(&poll.frame(last)));

@@ -2,22 +2,24 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use xdpsim_core::poll::Decided;
 use xdpsim_core::program::PollFrames;
 use xdpsim_core::{Ctx, Domain, FrameMut, FrameNo, KernelVersion, MapId, Sink, XdpAction};
+use xdpsim_vm::engine::{Runs, UseRuns};
 use xdpsim_vm::fib::Fib;
 use xdpsim_vm::machine::MapName;
 use xdpsim_vm::machine::coverage::{Coverage, Hits};
 use xdpsim_vm::maps::Kind;
 use xdpsim_vm::memory::ContextFields;
-use xdpsim_vm::{self as vm, Machine, MapIdx, ProgIdx};
+use xdpsim_vm::{self as vm, Machine, MapIdx, Memory, ProgIdx};
 
 use super::code::Code;
 use super::contents::{self, Differs};
 use super::faults::Faults;
-use super::surroundings::Surroundings;
+use super::surroundings::{Place, Surroundings};
 use super::told::{Tellings, Told};
 use super::trace::{Path, Trace, TracedRun};
-use super::verdicts::VerdictsByProgram;
+use super::verdicts::{Verdicts, VerdictsByProgram};
 
 /// A machine and what its programs redirect to. Copied for each domain as it is before the run.
 #[derive(Clone, Debug)]
@@ -85,7 +87,7 @@ impl Stage {
 
     /// Runs a program on a frame; what it wrote is written to the frame. A fault is XDP_ABORTED.
     pub(super) fn run(&mut self, program: ProgIdx, ctx: &mut Ctx<'_>, frame: &mut FrameMut<'_>) -> XdpAction {
-        take_in(&mut self.machine, frame);
+        take_in(self.machine.memory_mut(), frame);
         let (machine, fields, mut world) = self.surroundings(ctx);
         world.frame = world.ctx.frame_number(frame);
         let verdict = machine.run(program, fields, &mut world);
@@ -94,30 +96,32 @@ impl Stage {
             Err(fault) => self.fault(&fault, ctx, frame),
         };
         if self.machine.memory().packet().is_dirty() {
-            put_back(&self.machine, frame);
+            put_back(self.machine.memory(), frame);
         }
         action
     }
 
-    /// The same on all frames of a poll; `done` hears each verdict.
+    /// The same on all frames of a poll, whose verdicts are recorded and counted.
     #[inline(always)]
     pub(super) fn run_poll(
         &mut self,
         program: ProgIdx,
         ctx: &mut Ctx<'_>,
         poll: &mut PollFrames<'_>,
-        mut done: impl FnMut(usize, XdpAction, &mut Ctx<'_>),
+        out: &mut Decided,
+        verdicts: &mut Verdicts,
     ) {
         let mut from = 0;
         while from < poll.len() {
-            let stopped = self.run_until_fault(program, ctx, poll, from, &mut done);
+            let stopped = self.run_until_fault(program, ctx, poll, from, out, verdicts);
             let Some((i, fault)) = stopped else { return };
             let mut frame = poll.frame(i);
             let action = self.fault(&fault, ctx, &frame);
             if self.machine.memory().packet().is_dirty() {
-                put_back(&self.machine, &mut frame);
+                put_back(self.machine.memory(), &mut frame);
             }
-            done(i, action, ctx);
+            out.verdict(i, action, ctx);
+            verdicts.count(action);
             from = i + 1;
         }
     }
@@ -130,25 +134,12 @@ impl Stage {
         ctx: &mut Ctx<'_>,
         poll: &mut PollFrames<'_>,
         from: usize,
-        done: &mut impl FnMut(usize, XdpAction, &mut Ctx<'_>),
+        out: &mut Decided,
+        verdicts: &mut Verdicts,
     ) -> Option<(usize, Box<vm::Fault>)> {
         let (machine, fields, mut world) = self.surroundings(ctx);
-        for i in from..poll.len() {
-            let mut frame = poll.frame(i);
-            world.ctx.begin();
-            world.frame = world.ctx.frame_number(&frame);
-            take_in(machine, &frame);
-            match machine.run(program, fields, &mut world) {
-                Ok(verdict) => {
-                    if machine.memory().packet().is_dirty() {
-                        put_back(machine, &mut frame);
-                    }
-                    done(i, XdpAction(verdict), world.ctx);
-                }
-                Err(fault) => return Some((i, fault)),
-            }
-        }
-        None
+        world.place = Some(Place { out, i: from, decided: false, returns: None });
+        machine.with_runs(program, fields, &mut world, InPoll { poll, from, verdicts })
     }
 
     /// The machine, and what its programs see around it; the frame's number is still missing.
@@ -164,6 +155,7 @@ impl Stage {
         };
         let world = Surroundings {
             frame: FrameNo(0),
+            place: None,
             ctx,
             targets: &self.targets,
             kernel: self.kernel,
@@ -182,7 +174,7 @@ impl Stage {
         ctx: &mut Ctx<'_>,
         frame: &mut FrameMut<'_>,
     ) -> XdpAction {
-        take_in(&mut self.machine, frame);
+        take_in(self.machine.memory_mut(), frame);
         let mut path = Path::default();
         let (mut hits, trace) = (self.hits.take(), self.trace.take());
         let number = ctx.frame_number(frame);
@@ -216,7 +208,7 @@ impl Stage {
         }
         let action = verdict.map_or_else(|fault| self.fault(&fault, ctx, frame), XdpAction);
         if self.machine.memory().packet().is_dirty() {
-            put_back(&self.machine, frame);
+            put_back(self.machine.memory(), frame);
         }
         action
     }
@@ -252,14 +244,51 @@ impl Stage {
 }
 
 #[inline(always)]
-fn take_in(machine: &mut Machine, frame: &FrameMut<'_>) {
-    let (bytes, headroom) = (frame.with_meta(), u32::from(frame.headroom()));
-    let meta = (bytes.len() as u32).saturating_sub(frame.linear_len());
-    machine.memory_mut().packet_in_with_metadata(bytes, meta, headroom - meta, frame.tailroom());
+fn take_in(memory: &mut Memory, frame: &FrameMut<'_>) {
+    let linear = frame.linear();
+    memory.packet_in_with_metadata(linear.bytes, linear.meta, linear.headroom, linear.tailroom);
 }
 
-fn put_back(machine: &Machine, frame: &mut FrameMut<'_>) {
-    let packet = machine.memory().packet();
+/// The frames of a poll from one on, up to the first fault.
+struct InPoll<'a, 'p> {
+    poll: &'a mut PollFrames<'p>,
+    from: usize,
+    verdicts: &'a mut Verdicts,
+}
+
+impl<'s, 'c> UseRuns<Surroundings<'s, 'c>> for InPoll<'_, '_> {
+    /// The frame's place, and what the program did.
+    type Out = Option<(usize, Box<vm::Fault>)>;
+
+    #[inline(always)]
+    fn use_runs(self, runs: &mut impl Runs<Surroundings<'s, 'c>>) -> Self::Out {
+        let mut last = None;
+        for i in self.from..self.poll.len() {
+            let frame = self.poll.frame(i);
+            runs.world().begin(i, &frame);
+            // As long as the last one, nearly always.
+            if last != Some(frame.shape()) || !runs.packet_like_last(frame.with_meta()) {
+                let linear = frame.linear();
+                runs.packet_in(linear.bytes, linear.meta, linear.headroom, linear.tailroom);
+                last = Some(frame.shape());
+            }
+            let verdict = match runs.run() {
+                Ok(verdict) => XdpAction(verdict),
+                Err(fault) => return Some((i, fault)),
+            };
+            if runs.memory().packet().is_dirty() {
+                put_back(runs.memory(), &mut self.poll.frame(i));
+            }
+            runs.world().end(verdict);
+            self.verdicts.count(verdict);
+        }
+        None
+    }
+}
+
+#[inline(never)]
+fn put_back(memory: &Memory, frame: &mut FrameMut<'_>) {
+    let packet = memory.packet();
     let (_, headroom, _) = packet.bounds();
     frame.put(headroom.min(ROOM_MAX) as u16, packet.metadata(), packet.frame());
 }

@@ -3,8 +3,10 @@
 //! What redirects do is the core's business (HLP-01 to HLP-17); here a map's place in the machine becomes the
 //! model's map.
 
+use xdpsim_core::poll::Decided;
+use xdpsim_core::redirect::helper_poll::Returns;
 use xdpsim_core::rules::Rules;
-use xdpsim_core::{CpuId, Ctx, Errno, FrameNo, IfIndex, KernelVersion, MapId, MapKey};
+use xdpsim_core::{CpuId, Ctx, Errno, FrameMut, FrameNo, IfIndex, KernelVersion, MapId, MapKey, XdpAction};
 use xdpsim_vm::MapIdx;
 use xdpsim_vm::fib::Fib;
 use xdpsim_vm::helpers::World;
@@ -21,12 +23,52 @@ pub(super) struct Surroundings<'a, 'c> {
     pub fib: &'a Fib,
     /// The frame that the program runs on.
     pub frame: FrameNo,
+    /// Its place, in a poll whose verdicts are recorded.
+    pub place: Option<Place<'a, 'c>>,
     /// By map.
     pub names: &'a [String],
     pub told: &'a mut Tellings,
 }
 
+/// Where a frame's verdict is recorded.
+pub(super) struct Place<'a, 'c> {
+    pub out: &'a mut Decided,
+    /// The frame's place in its poll.
+    pub i: usize,
+    /// Is that done already?
+    pub decided: bool,
+    /// The map that the last program to do so ended with a redirect by.
+    pub returns: Option<(MapIdx, Returns<'c>)>,
+}
+
 impl Surroundings<'_, '_> {
+    /// Before a run on the i-th frame of a poll.
+    #[inline(always)]
+    pub fn begin(&mut self, i: usize, frame: &FrameMut<'_>) {
+        self.ctx.begin();
+        self.frame = self.ctx.frame_number(frame);
+        if let Some(place) = &mut self.place {
+            (place.i, place.decided) = (i, false);
+        }
+    }
+
+    /// The programs end with this map.
+    #[cold]
+    fn find(&mut self, map: MapIdx) {
+        let returns = self.devmap(map).map(|of| (map, self.ctx.returns(of)));
+        if let Some(place) = &mut self.place {
+            place.returns = returns;
+        }
+    }
+
+    /// The run's verdict.
+    #[inline(always)]
+    pub fn end(&mut self, verdict: XdpAction) {
+        if let Some(place) = self.place.as_mut().filter(|place| !place.decided) {
+            place.out.verdict(place.i, verdict, self.ctx);
+        }
+    }
+
     #[inline]
     fn devmap(&self, map: MapIdx) -> Option<MapId> {
         *self.targets.get(map.0 as usize)?
@@ -52,11 +94,27 @@ impl World for Surroundings<'_, '_> {
         self.ctx.redirect(ifindex, flags).0.into()
     }
 
-    // Engines end most programs with it.
-    #[inline(always)]
+    #[inline]
     fn redirect_map(&mut self, map: MapIdx, key: u64, flags: u64) -> u64 {
-        // Asked of DEVMAPs only.
-        self.devmap(map).map_or(0, |map| self.ctx.redirect_map(map, key, flags).0.into())
+        match self.devmap(map) {
+            Some(map) => self.ctx.redirect_map(map, key, flags).0.into(),
+            // Asked of DEVMAPs only.
+            None => 0,
+        }
+    }
+
+    #[inline(always)]
+    fn return_redirect_map(&mut self, map: MapIdx, key: u64, flags: u64) -> u64 {
+        if self.place.as_ref().is_some_and(|place| place.returns.is_none_or(|(known, _)| known != map)) {
+            self.find(map);
+        }
+        match &mut self.place {
+            Some(Place { out, i, decided, returns: Some((_, returns)) }) => {
+                *decided = true;
+                self.ctx.return_redirect_map(returns, key, flags, *i, out).0.into()
+            }
+            _ => self.redirect_map(map, key, flags),
+        }
     }
 
     fn redirect_groups(&mut self, map: MapIdx, index: u64, flags: u64) -> Option<u64> {

@@ -1,13 +1,13 @@
-//! Step 1 for a whole poll: the fast form of a program that does nothing but `bpf_redirect_map()`.
+//! Step 1 in a poll: fast forms of `return bpf_redirect_map()`, for the end of a program and for one that is nothing else.
 //!
-//! Gives what [`super::helper`] gives frame by frame. The trick is that a helper call that finds its entry
+//! Both give what [`super::helper`] gives frame by frame. For a whole poll, the trick is that a helper call that finds its entry
 //! sets all of the redirect info, and the verdict then consumes it: of a stretch of such frames only the last
 //! one leaves a trace. So the last one takes the ordinary call, and so do all of a stretch in which a key is
 //! not there.
 //!
 //! Rules: HLP-04, HLP-10, HLP-19.
 
-use xdpsim_devmap::{Entry, Map, MapId, MapKey};
+use xdpsim_devmap::{Devmap, Entry, Map, MapId, MapKey, RedirectFlags, XdpAction};
 
 use crate::frame::FrameMut;
 use crate::poll::{Decided, Decision, Key};
@@ -16,7 +16,15 @@ use crate::program::{Ctx, PollFrames};
 /// Frames that are looked at together: two short loops over them are faster than a long one.
 const STRETCH: usize = 32;
 
-impl Ctx<'_> {
+/// A map that programs end with a redirect by: see [`Ctx::returns`].
+#[derive(Clone, Copy, Debug)]
+pub struct Returns<'a> {
+    map: MapId,
+    /// Where its entries are, if a call that finds one has nothing to do but to redirect.
+    devmap: Option<&'a Devmap>,
+}
+
+impl<'a> Ctx<'a> {
     /// What `return bpf_redirect_map(map, key(frame), verdict)` does, on every frame of the poll.
     /// `verdict`: the low two bits of the helper's flags (HLP-04), to which it is cut.
     ///
@@ -40,6 +48,46 @@ impl Ctx<'_> {
                 self.each(map, verdict, poll, out, key, |key| devmap.entry(key));
             }
             _ => self.each(map, verdict, poll, out, key, |_| None),
+        }
+    }
+
+    /// For [`Ctx::return_redirect_map`] on this map in a poll.
+    #[must_use]
+    pub fn returns(&self, map: MapId) -> Returns<'a> {
+        let devmap = match self.maps.get(map) {
+            Some(Map::Devmap(devmap)) if self.is_usual() => Some(devmap),
+            _ => None,
+        };
+        Returns { map, devmap }
+    }
+
+    /// Does nobody want to know of single calls?
+    fn is_usual(&self) -> bool {
+        self.mutations.is_empty() && !self.keep_keys && self.log.is_none()
+    }
+
+    /// What `return bpf_redirect_map(map, key, flags)` does at the end of a program that ran on frame `i` of a poll: the
+    /// call, and its verdict.
+    ///
+    /// For an [`XdpProgram::run_poll`](crate::XdpProgram::run_poll) of one's own, in place of
+    /// [`Ctx::redirect_map`] and [`Decided::verdict`].
+    #[inline(always)]
+    pub fn return_redirect_map(
+        &mut self,
+        returns: &Returns<'a>,
+        key: u64,
+        flags: u64,
+        i: usize,
+        out: &mut Decided,
+    ) -> XdpAction {
+        let entry = returns.devmap.and_then(|devmap| devmap.redirect_lookup(MapKey::from_argument(key)));
+        match entry {
+            Some(entry) if flags & !RedirectFlags::ACTION_MASK == 0 => {
+                out.decide(i, Decision::device(entry));
+                self.ri.spend(key, entry);
+                XdpAction::REDIRECT
+            }
+            _ => self.one(returns.map, flags, i, key, out),
         }
     }
 
@@ -77,16 +125,17 @@ impl Ctx<'_> {
             // Where it finds its entry, calling the helper twice is like calling it once.
             let ordinary = if found { keys.len() - 1 } else { 0 };
             for (i, key) in (from + ordinary..).zip(&keys[ordinary..]) {
-                self.one(map, verdict, i, *key, out);
+                self.begin();
+                self.one(map, verdict & 3, i, *key, out);
             }
         }
     }
 
     /// The ordinary call.
     #[inline(never)]
-    fn one(&mut self, map: MapId, verdict: u64, i: usize, key: u64, out: &mut Decided) {
-        self.begin();
-        let act = self.redirect_map(map, key, verdict & 3);
+    fn one(&mut self, map: MapId, flags: u64, i: usize, key: u64, out: &mut Decided) -> XdpAction {
+        let act = self.redirect_map(map, key, flags);
         out.verdict(i, act, self);
+        act
     }
 }

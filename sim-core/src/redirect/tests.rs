@@ -2,17 +2,18 @@
 
 use std::collections::BTreeMap;
 
-use xdpsim_devmap::{Errno, IfIndex, MapId, MapKind, RedirectFlags, XdpAction};
+use xdpsim_devmap::{CpuId, Errno, IfIndex, MapId, MapKind, RedirectFlags, XdpAction};
 
 use super::RedirectInfo;
 use crate::batch::{Batch, Desc, FrameNo, Ingress};
 use crate::engine::domain::{Domain, Timing};
 use crate::fate::Fate;
 use crate::frame::FrameMut;
+use crate::poll::Decided;
 use crate::profile::Path;
-use crate::program::{Ctx, XdpProgram};
+use crate::program::{Ctx, PollFrames, XdpProgram};
 use crate::scenario::{MapSpec, PortSpec, ProgramKind, ProgramSpec, Scenario};
-use crate::sink::Recorder;
+use crate::sink::{NullSink, Recorder, Sink};
 use crate::time::Nanos;
 use crate::trace::Event;
 use crate::world::Plan;
@@ -92,4 +93,97 @@ fn the_same_broadcast_with_its_map_succeeds() {
     for path in [Path::Auto, Path::FrameByFrame] {
         assert_eq!(fates(&redirect_with(broadcast(Some(MapId(1))), path)), [Fate::Delivered]);
     }
+}
+
+/// What a frame's program does: its first byte chooses, the second is the key or an ifindex.
+#[derive(Clone, Copy)]
+struct Chosen {
+    /// By the fast form where a program ends with the helper.
+    fast: bool,
+}
+
+const FLAGS: [u64; 6] = [0, 2, 1, RedirectFlags::BROADCAST.bits(), 1 << 20, 3];
+
+impl Chosen {
+    fn choose(ctx: &mut Ctx<'_>, frame: &FrameMut<'_>) -> XdpAction {
+        let [what, key, flags] = [0, 1, 2].map(|at| frame.byte(at).unwrap_or(0));
+        let flags = FLAGS[usize::from(flags) % FLAGS.len()];
+        match what % 4 {
+            0 | 1 => ctx.redirect_map(MapId(1), key.into(), flags),
+            2 => ctx.redirect(IfIndex(key.into()), flags),
+            // With whatever the frames before have left.
+            _ => XdpAction::REDIRECT,
+        }
+    }
+}
+
+impl XdpProgram for Chosen {
+    fn run(&mut self, ctx: &mut Ctx<'_>, frame: &mut FrameMut<'_>) -> XdpAction {
+        Self::choose(ctx, frame)
+    }
+
+    fn run_poll(&mut self, ctx: &mut Ctx<'_>, poll: &mut PollFrames<'_>, out: &mut Decided) {
+        let returns = ctx.returns(MapId(1));
+        for i in 0..poll.len() {
+            ctx.begin();
+            let frame = poll.frame(i);
+            if self.fast && frame.byte(0).unwrap_or(0) % 4 < 2 {
+                let [key, flags] = [1, 2].map(|at| frame.byte(at).unwrap_or(0));
+                let flags = FLAGS[usize::from(flags) % FLAGS.len()];
+                ctx.return_redirect_map(&returns, key.into(), flags, i, out);
+            } else {
+                let act = Self::choose(ctx, &frame);
+                out.verdict(i, act, ctx);
+            }
+        }
+    }
+
+    fn clone_box(&self) -> Box<dyn XdpProgram> {
+        Box::new(*self)
+    }
+}
+
+/// Frames in polls, and what became of them, with the redirect info that is left.
+fn played<S: Sink>(own: Chosen, bytes: &[u8], sink: S) -> (Vec<String>, RedirectInfo, S) {
+    let ports = ["a", "b", "c"].map(PortSpec::ideal).to_vec();
+    let mut scenario = Scenario { ports, ..Scenario::default() };
+    scenario.maps = vec![MapSpec::new("map", MapKind::Devmap, 8).with(0, "b").with(3, "c").with(5, "a")];
+    scenario.programs = vec![ProgramSpec::xdp("chosen", ProgramKind::Verdict(XdpAction::REDIRECT))];
+    scenario.ports[0].xdp = Some("chosen".into());
+    let own: Box<dyn XdpProgram> = Box::new(own);
+    let plan =
+        Plan::with_programs(&scenario, BTreeMap::from([("chosen".to_owned(), own)])).expect("it is legal");
+    let mut domain = plan.domain(0, Timing::Asap, true, sink);
+    let count = bytes.len() as u32 / 60;
+    let frames: Vec<Desc> = (0..count).map(|i| Desc::arrived(60 * i, 60, FrameNo(i.into()))).collect();
+    let stamps = vec![Nanos(1); frames.len()];
+    let ingress = Ingress::One(plan.port("a").expect("port a"));
+    domain.feed(&Batch { first: FrameNo(0), bytes, frames: &frames, stamps: &stamps, ingress });
+    domain.finish();
+    let ends = domain.ledgers().flat_map(|ledger| ledger.ends().map(|end| format!("{end:?}"))).collect();
+    let left = *domain.redirect_info(CpuId(0)).expect("one CPU");
+    (ends, left, domain.into_sink())
+}
+
+/// Rule: HLP-03.a, HLP-04.a, HLP-12.a, HLP-19.a
+#[test]
+fn a_redirect_that_ends_a_program_is_the_call_and_its_verdict() {
+    let mut random = 1_u64;
+    let mut byte = || {
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (random >> 33) as u8
+    };
+    let mut bytes = vec![0; 60 * 2000];
+    for frame in bytes.chunks_mut(60) {
+        // Mostly keys that are there, and no flags.
+        let key = [0, 3, 5, 1, 9][usize::from(byte()) % 5];
+        frame[..3].copy_from_slice(&[byte(), key, byte() & byte() & byte() & 7]);
+    }
+    let [fast, slow] = [true, false].map(|fast| played(Chosen { fast }, &bytes, NullSink));
+    assert_eq!((&fast.0, fast.1), (&slow.0, slow.1));
+    assert!(fast.0.len() > 8, "{:?}", fast.0);
+    // Somebody who wants events gets the same ones.
+    let [fast, slow] = [true, false].map(|fast| played(Chosen { fast }, &bytes, Recorder::default()));
+    assert_eq!((fast.0, fast.1), (slow.0, slow.1));
+    assert_eq!(fast.2.events, slow.2.events);
 }

@@ -4,7 +4,7 @@
 //! | map | steps |
 //! |---|---|
 //! | array | index < length ? base + index × distance : null |
-//! | hash with keys of 4, 8 and 16 bytes | the key's hash, then places of the table up to the key or an empty place |
+//! | hash with keys of 4, 8 and 16 bytes | the key's hash, then places of the table up to the key (one of 4 bytes is in the table itself) or an empty place |
 //!
 //! A per-CPU map adds the distance of the CPU; an LRU map notes the use. The steps are those of [`crate::maps`]. The map
 //! says which steps are right for it (its shape, a number): if that is another one than when the code was made, the
@@ -23,7 +23,7 @@ use crate::helpers::Entry;
 use crate::insn::Reg;
 use crate::jit::vm::at as run;
 use crate::maps::direct::at;
-use crate::maps::{Shape, Way};
+use crate::maps::{SHORT_KEY, Shape, Way};
 use crate::memory::{FRAME_SIZE, MapIdx, slab_address};
 
 /// The bytes of an entry, and where in one that is [`Entry::Own`] the map's address is: `repr(u8)` is a byte that says
@@ -151,40 +151,32 @@ impl Emitter<'_, '_> {
             .map(|offset| self.builder.ins().load(types::I64, flags, own, offset));
         let words: Vec<Value> =
             (0..lookup.key_size()).step_by(8).map(|from| self.key(lookup, from)).collect();
-        let mut hash = None;
-        for &word in &words {
-            let mixed = hash.map_or(word, |hash| self.builder.ins().bxor(hash, word));
-            let product = self.builder.ins().imul(mixed, multiplier);
-            let high = self.builder.ins().ushr_imm_u(product, 32);
-            hash = Some(self.builder.ins().bxor(product, high));
-        }
-        let home = self.builder.ins().band(hash.unwrap_or(multiplier), mask);
-
+        let (home, mark) = self.seek(lookup, &words, multiplier, mask);
         let [place, compare, next, hit] = [(); 4].map(|()| self.builder.create_block());
         self.builder.set_cold_block(next);
         let at_place = self.builder.append_block_param(place, types::I64);
         self.builder.ins().jump(place, &[BlockArg::Value(home)]);
 
         self.builder.switch_to_block(place);
-        let offset = self.builder.ins().ishl_imm_u(at_place, 2);
+        let offset = self.builder.ins().ishl_imm_u(at_place, 3);
         let entry = self.builder.ins().iadd(table, offset);
-        let slot = self.builder.ins().uload32(flags, entry, 0);
+        let entry = self.builder.ins().load(types::I64, flags, entry, 0);
         let null = self.builder.ins().iconst(types::I64, 0);
-        self.builder.ins().brif(slot, compare, &[], on, &[BlockArg::Value(null)]);
+        self.builder.ins().brif(entry, compare, &[], on, &[BlockArg::Value(null)]);
         self.builder.seal_block(compare);
 
         self.builder.switch_to_block(compare);
-        let size = lookup.key_size();
-        let offset = self.builder.ins().imul_imm_s(slot, i64::from(size));
-        let key = self.builder.ins().iadd(keys, offset);
-        let mut differs = None;
-        for (from, &word) in (0..).step_by(8).zip(&words) {
-            // Slots are counted from 1 in the table.
-            let other = self.load_key(lookup, flags, key, from - size);
-            let part = self.builder.ins().bxor(other, word);
-            differs = Some(differs.map_or(part, |all| self.builder.ins().bor(all, part)));
+        // Slots are counted from 1 in the table.
+        let slot = self.builder.ins().ushr_imm_u(entry, 32);
+        let its_mark = self.builder.ins().ireduce(types::I32, entry);
+        let is_marked = self.builder.ins().icmp(IntCC::Equal, its_mark, mark);
+        if lookup.key_size() as usize == SHORT_KEY {
+            self.builder.ins().brif(is_marked, hit, &[], next, &[]);
+        } else {
+            self.go_on_if(is_marked, next);
+            let differs = self.key_differs(lookup, &words, (keys, slot));
+            self.builder.ins().brif(differs, next, &[], hit, &[]);
         }
-        self.builder.ins().brif(differs.unwrap_or(null), next, &[], hit, &[]);
         self.builder.seal_block(next);
         self.builder.seal_block(hit);
 
@@ -203,5 +195,36 @@ impl Emitter<'_, '_> {
         }
         let value = self.value_address(lookup, slot, 1);
         self.builder.ins().jump(on, &[BlockArg::Value(value)]);
+    }
+
+    /// Where the search for a key begins, and its mark.
+    fn seek(&mut self, lookup: Lookup, words: &[Value], multiplier: Value, mask: Value) -> (Value, Value) {
+        let mut hash = None;
+        for &word in words {
+            let mixed = hash.map_or(word, |hash| self.builder.ins().bxor(hash, word));
+            let product = self.builder.ins().imul(mixed, multiplier);
+            let high = self.builder.ins().ushr_imm_u(product, 32);
+            hash = Some(self.builder.ins().bxor(product, high));
+        }
+        let hash = hash.unwrap_or(multiplier);
+        let mark = match lookup.key_size() as usize {
+            SHORT_KEY => words[0],
+            _ => self.builder.ins().ushr_imm_u(hash, 32),
+        };
+        (self.builder.ins().band(hash, mask), self.builder.ins().ireduce(types::I32, mark))
+    }
+
+    /// Not zero if the key of a slot, counted from 1, is another one.
+    fn key_differs(&mut self, lookup: Lookup, words: &[Value], (keys, slot): (Value, Value)) -> Value {
+        let (size, flags) = (lookup.key_size(), self.flags(Part::Index));
+        let offset = self.builder.ins().imul_imm_s(slot, i64::from(size));
+        let key = self.builder.ins().iadd(keys, offset);
+        let mut differs = None;
+        for (from, &word) in (0..).step_by(8).zip(words) {
+            let other = self.load_key(lookup, flags, key, from - size);
+            let part = self.builder.ins().bxor(other, word);
+            differs = Some(differs.map_or(part, |all| self.builder.ins().bor(all, part)));
+        }
+        differs.unwrap_or(slot)
     }
 }

@@ -3,11 +3,13 @@
 //! All engines agree in everything that can be observed: results, memory, faults with their registers, budget.
 //! They differ in speed alone.
 
+mod runs;
+
 use std::fmt;
 use std::str::FromStr;
 
 use crate::fault::Fault;
-use crate::helpers::MapSet;
+use crate::helpers::{Helpers, MapSet, World};
 use crate::host::{Host, ProgIdx};
 use crate::interp::threaded::Threaded;
 use crate::interp::{self, Limits};
@@ -15,6 +17,8 @@ use crate::interp::{self, Limits};
 use crate::jit::Jit;
 use crate::memory::Memory;
 use crate::program::Program;
+use runs::Each;
+pub use runs::{Runs, UseRuns};
 
 /// What runs programs.
 ///
@@ -174,6 +178,24 @@ impl Code {
             Ready::Interpreter(threaded) => threaded.run(entry, memory, host, limits),
             #[cfg(feature = "jit")]
             Ready::Jit(jit) => jit.run(entry, memory, host, limits),
+        }
+    }
+
+    /// For one run after the other with the same memory and maps: what does not change between them is found once, and
+    /// the engine is asked for once.
+    #[inline(always)]
+    pub fn with_runs<W: World, U: UseRuns<W>>(
+        &self,
+        entry: ProgIdx,
+        memory: &mut Memory,
+        host: Helpers<'_, W>,
+        limits: Limits,
+        user: U,
+    ) -> U::Out {
+        match &self.programs {
+            #[cfg(feature = "jit")]
+            Ready::Jit(jit) => user.use_runs(&mut jit.runs(entry, memory, host, limits)),
+            _ => user.use_runs(&mut Each { code: self, entry, memory, host, limits }),
         }
     }
 

@@ -1,0 +1,128 @@
+//! Runs of one program, one after the other, whichever the engine is.
+
+use super::Code;
+use crate::fault::Fault;
+use crate::helpers::{Helpers, World};
+use crate::host::ProgIdx;
+use crate::interp::Limits;
+#[cfg(feature = "jit")]
+use crate::jit;
+use crate::memory::Memory;
+
+/// Runs of one program, one after the other, with the same memory and maps.
+pub trait Runs<W> {
+    /// The next packet: as [`Memory::packet_in_with_metadata`].
+    fn packet_in(&mut self, bytes: &[u8], meta: u32, headroom: u32, tailroom: u32);
+
+    /// The same for a packet with as much metadata and room as the one before: `false` if its bounds are not those of these
+    /// bytes, and then nothing has happened.
+    fn packet_like_last(&mut self, bytes: &[u8]) -> bool;
+
+    /// Runs the program on the packet in memory: its verdict.
+    ///
+    /// # Errors
+    /// What the program did that no program may do. The packet is as the program left it.
+    fn run(&mut self) -> Result<u32, Box<Fault>>;
+
+    /// The packet and the maps' values.
+    fn memory(&self) -> &Memory;
+
+    /// What the program sees around it. The CPU that it runs on is asked for once.
+    fn world(&mut self) -> &mut W;
+}
+
+/// What is done with [`Runs`]: compiled for each engine, so that nobody asks for every run which one it is.
+///
+/// ```
+/// use xdpsim_vm::engine::{Runs, UseRuns};
+/// use xdpsim_vm::Fault;
+///
+/// /// How often each frame's verdict is XDP_PASS.
+/// struct CountPassed<'a>(&'a [Vec<u8>]);
+///
+/// impl<W> UseRuns<W> for CountPassed<'_> {
+///     type Out = Result<usize, Box<Fault>>;
+///
+///     fn use_runs(self, runs: &mut impl Runs<W>) -> Self::Out {
+///         let mut passed = 0;
+///         for frame in self.0 {
+///             runs.packet_in(frame, 0, 256, 320);
+///             passed += usize::from(runs.run()? == 2);
+///         }
+///         Ok(passed)
+///     }
+/// }
+/// ```
+pub trait UseRuns<W> {
+    /// What comes of it.
+    type Out;
+
+    /// Does it.
+    fn use_runs(self, runs: &mut impl Runs<W>) -> Self::Out;
+}
+
+/// Runs that have nothing in common but what they run with.
+pub(super) struct Each<'a, 'h, W> {
+    pub code: &'a Code,
+    pub entry: ProgIdx,
+    pub memory: &'a mut Memory,
+    pub host: Helpers<'h, W>,
+    pub limits: Limits,
+}
+
+impl<W: World> Runs<W> for Each<'_, '_, W> {
+    #[inline(always)]
+    fn packet_in(&mut self, bytes: &[u8], meta: u32, headroom: u32, tailroom: u32) {
+        self.memory.packet_in_with_metadata(bytes, meta, headroom, tailroom);
+    }
+
+    #[inline(always)]
+    fn packet_like_last(&mut self, bytes: &[u8]) -> bool {
+        self.memory.packet_like_last(bytes)
+    }
+
+    #[inline(always)]
+    fn run(&mut self) -> Result<u32, Box<Fault>> {
+        let r0 = self.code.run(self.entry, self.memory, &mut self.host, self.limits);
+        self.host.end(r0)
+    }
+
+    #[inline(always)]
+    fn memory(&self) -> &Memory {
+        self.memory
+    }
+
+    #[inline(always)]
+    fn world(&mut self) -> &mut W {
+        self.host.world
+    }
+}
+
+#[cfg(feature = "jit")]
+impl<W: World> Runs<W> for jit::Runs<'_, Helpers<'_, W>> {
+    #[inline(always)]
+    fn packet_in(&mut self, bytes: &[u8], meta: u32, headroom: u32, tailroom: u32) {
+        self.packet_in(bytes, meta, headroom, tailroom);
+    }
+
+    #[inline(always)]
+    fn packet_like_last(&mut self, bytes: &[u8]) -> bool {
+        self.packet_like_last(bytes)
+    }
+
+    #[inline(always)]
+    fn run(&mut self) -> Result<u32, Box<Fault>> {
+        let r0 = self.run();
+        self.end(r0)
+    }
+
+    #[inline(always)]
+    fn memory(&self) -> &Memory {
+        self.memory()
+    }
+
+    #[inline(always)]
+    fn world(&mut self) -> &mut W {
+        self.world()
+    }
+}

@@ -1,0 +1,280 @@
+//! Runs: how generated code is entered, and what happens when it was left.
+
+use super::code::Entry;
+use super::vm::{Answer, GO_ON, LEAVE, REDIRECT, Rare, STATUS_BITS, Vm, find_maps};
+use super::{Programs, Start};
+use crate::fault::Fault;
+use crate::helpers::{Helpers, World};
+use crate::host::{Host, Outcome, ProgIdx};
+use crate::interp::resume::{Left, Suspended, resume};
+use crate::interp::{self, Limits};
+use crate::memory::{self, MapIdx, Memory};
+
+/// Runs of one program, one after the other, with the same memory and host.
+///
+/// A run that has ended in its code leaves everything as the next one wants it: stack, maps, slabs. So only the first one
+/// makes sure, as long as nobody gets hold of more than the packet and the host's world in between.
+pub struct Runs<'a, H> {
+    memory: &'a mut Memory,
+    host: H,
+    core: Core<'a>,
+    /// Is all that [`Core::begin`] does still true?
+    begun: bool,
+}
+
+impl<'a, H: Host> Runs<'a, H> {
+    #[inline(always)]
+    pub(super) fn new(core: Core<'a>, memory: &'a mut Memory, host: H) -> Self {
+        Self { memory, host, core, begun: false }
+    }
+
+    /// Runs the program, as [`interp::run`] does.
+    ///
+    /// # Errors
+    /// As for [`interp::run`].
+    ///
+    /// # Panics
+    /// If there is no such program.
+    #[inline(always)]
+    pub fn run(&mut self) -> Result<u64, Box<Fault>> {
+        let begun = self.begun || self.core.begin(self.memory, &mut self.host);
+        // Until this run has ended well.
+        self.begun = false;
+        if !begun {
+            return self.core.interpret(self.memory, &mut self.host);
+        }
+        if let Some(r0) = self.core.enter(self.memory, &mut self.host) {
+            self.begun = self.core.stays;
+            return Ok(r0);
+        }
+        self.core.go_on(self.memory, &mut self.host)
+    }
+
+    /// The next packet: as [`Memory::packet_in_with_metadata`].
+    #[inline(always)]
+    pub fn packet_in(&mut self, bytes: &[u8], meta: u32, headroom: u32, tailroom: u32) {
+        self.memory.packet_in_with_metadata(bytes, meta, headroom, tailroom);
+    }
+
+    /// The same: as [`Memory::packet_like_last`].
+    #[inline(always)]
+    pub fn packet_like_last(&mut self, bytes: &[u8]) -> bool {
+        self.memory.packet_like_last(bytes)
+    }
+
+    /// The packet and the maps' values.
+    #[inline(always)]
+    pub fn memory(&self) -> &Memory {
+        self.memory
+    }
+}
+
+impl<W: World> Runs<'_, Helpers<'_, W>> {
+    /// The program's surroundings. The maps are not there.
+    #[inline(always)]
+    pub fn world(&mut self) -> &mut W {
+        self.host.world
+    }
+
+    /// A run has ended so: its verdict.
+    #[inline(always)]
+    pub(crate) fn end(&mut self, r0: Result<u64, Box<Fault>>) -> Result<u32, Box<Fault>> {
+        self.host.end(r0)
+    }
+}
+
+/// What runs of a program have in common.
+pub(super) struct Core<'a> {
+    programs: &'a Programs,
+    entry: ProgIdx,
+    limits: Limits,
+    /// How the code begins; none if the interpreter has to run it.
+    start: Option<&'a Start>,
+    /// Is the next run ready for the code, if one has ended there? Of a program that begins the same way each time and
+    /// clears its own stack.
+    stays: bool,
+    /// The budget behind the first function's charge.
+    left: u64,
+    /// Between runs as at the beginning, but for what every run sets.
+    vm: Vm,
+}
+
+impl<'a> Core<'a> {
+    #[inline(always)]
+    pub fn new(programs: &'a Programs, entry: ProgIdx, limits: Limits) -> Self {
+        let start = programs.starts.get(entry.0 as usize).and_then(Option::as_ref);
+        let left = start.and_then(|start| limits.budget.checked_sub(start.length.into()));
+        let start = start.filter(|_| left.is_some());
+        let stays = start.is_some_and(|start| start.fresh && start.exact);
+        let vm = Vm::new(entry, programs.needs);
+        Self { programs, entry, limits, start, stays, left: left.unwrap_or(0), vm }
+    }
+
+    /// One run by itself.
+    #[inline(always)]
+    pub fn run<H: Host>(&mut self, memory: &mut Memory, host: &mut H) -> Result<u64, Box<Fault>> {
+        if !self.begin(memory, host) {
+            return self.interpret(memory, host);
+        }
+        match self.enter(memory, host) {
+            Some(r0) => Ok(r0),
+            None => self.go_on(memory, host),
+        }
+    }
+
+    /// Makes everything ready for the code: `false` if the interpreter must run it, and then nothing has happened.
+    #[inline(always)]
+    fn begin<H: Host>(&mut self, memory: &mut Memory, host: &mut H) -> bool {
+        let needs = self.programs.needs;
+        let Some(start) = self.start.filter(|_| memory.slabs().len() >= needs.maps as usize) else {
+            return false;
+        };
+        let Some(entries) = find_maps(host, needs.looks) else { return false };
+        memory.stack.begin(!start.exact, start.deepest);
+        (self.vm.entries, self.vm.cpu) = (entries, host.cpu().into());
+        self.vm.stack = memory.stack.direct().1.as_ptr();
+        if !start.fresh {
+            self.vm.complete(0);
+            self.vm.find_first_stack(memory, start.alone);
+        }
+        true
+    }
+
+    /// The code, after [`Core::begin`]: R0, if it was not left.
+    #[inline(always)]
+    fn enter<H: Host>(&mut self, memory: &mut Memory, host: &mut H) -> Option<u64> {
+        let start = self.start?;
+        self.vm.left = self.left;
+        // While the code runs, it reaches memory and host through these pointers alone.
+        self.vm.between(memory, host);
+        let status = (start.code)(&raw mut self.vm);
+        match status {
+            // SAFETY: code that has ended has stored R0.
+            GO_ON => Some(unsafe { self.vm.regs[0].assume_init() }),
+            LEAVE => None,
+            // SAFETY: it has returned that.
+            _ => redirect(status, unsafe { self.vm.redirect() }, host),
+        }
+    }
+
+    /// The interpreter, from the start.
+    #[cold]
+    fn interpret<H: Host>(&mut self, memory: &mut Memory, host: &mut H) -> Result<u64, Box<Fault>> {
+        interp::run(&self.programs.programs, self.entry, memory, host, self.limits)
+    }
+
+    /// The code was left: another program's code goes on, or the interpreter.
+    #[cold]
+    #[inline(never)]
+    fn go_on<H: Host>(&mut self, memory: &mut Memory, host: &mut H) -> Result<u64, Box<Fault>> {
+        let programs = self.programs;
+        // The next run begins as the first one did, even if this one panics.
+        let mut vm = std::mem::replace(&mut self.vm, Vm::new(self.entry, programs.needs));
+        let fresh = self.start.is_some_and(|start| start.fresh);
+        let mut regs = vm.complete(if fresh { vm.saved } else { u32::MAX });
+        while let Some(code) = programs.tail_call(&mut vm, &regs, memory) {
+            vm.between(memory, host);
+            let status = code(&raw mut vm);
+            regs = vm.complete(u32::MAX);
+            let ended = match status {
+                GO_ON => Some(regs[0]),
+                LEAVE => None,
+                _ => redirect(status, [regs[2], regs[3]], host),
+            };
+            if let Some(r0) = ended {
+                return Ok(r0);
+            }
+        }
+        programs.take_over(vm, regs, memory, host, self.limits)
+    }
+}
+
+/// A program's last call is a redirect, which is not asked for from inside of its code: no detour, and what is compiled
+/// here knows the host. None: the interpreter does the call.
+#[inline(always)]
+fn redirect<H: Host>(status: u32, [key, flags]: [u64; 2], host: &mut H) -> Option<u64> {
+    debug_assert_eq!(status & ((1 << STATUS_BITS) - 1), REDIRECT);
+    host.return_redirect_map(MapIdx(status >> STATUS_BITS), key, flags)
+}
+
+impl Programs {
+    /// Another program takes the place of the one that has left, if its code can.
+    fn begin_other(&self, vm: &mut Vm, regs: &[u64; 11], memory: &mut Memory) -> Option<Entry> {
+        let start = self.starts.get(vm.prog.0 as usize)?.as_ref()?;
+        let left = vm.left.checked_sub(start.length.into())?;
+        if memory.slabs().len() < self.needs.maps as usize || regs[1] != memory::context_address() {
+            return None;
+        }
+        memory.stack.pop();
+        memory.stack.enter(true, !start.exact, start.deepest);
+        vm.find_first_stack(memory, start.alone);
+        vm.regs[10].write(memory::stack_address(0));
+        vm.left = left;
+        (vm.status, vm.loops) = (GO_ON, 0);
+        Some(start.code)
+    }
+
+    /// If the code was left for a tail call of the program's first function, and nothing stands against it: the
+    /// other program's code.
+    fn tail_call(&self, vm: &mut Vm, regs: &[u64; 11], memory: &mut Memory) -> Option<Entry> {
+        let rare = vm.rare.as_ref()?;
+        let Some(Answer::Outcome(Ok(Outcome::TailCall(prog)))) = rare.answer else { return None };
+        if vm.depth != 0 || memory.stack.chain() != 1 {
+            return None;
+        }
+        let from = std::mem::replace(&mut vm.prog, prog);
+        let code = self.begin_other(vm, regs, memory);
+        if code.is_some() {
+            vm.rare().answer = None;
+            vm.tail_calls += 1;
+        } else {
+            vm.prog = from;
+        }
+        code
+    }
+
+    /// The interpreter goes on.
+    fn take_over<H: Host>(
+        &self,
+        mut vm: Vm,
+        regs: [u64; 11],
+        memory: &mut Memory,
+        host: &mut H,
+        limits: Limits,
+    ) -> Result<u64, Box<Fault>> {
+        let Rare { answer, waiting: mut suspended } = *vm.rare.take().unwrap_or_default();
+        let answer = match answer {
+            Some(Answer::Panic(panic)) => std::panic::resume_unwind(panic),
+            Some(Answer::Outcome(outcome)) => Some(outcome),
+            None => None,
+        };
+        suspended.reverse();
+        if vm.is_same_stack(memory) {
+            self.clean_stacks(&vm, memory, &suspended);
+        }
+        let left = Left {
+            prog: vm.prog,
+            pc: vm.pc,
+            regs,
+            loops: vm.loops,
+            suspended: &suspended,
+            tail_calls: vm.tail_calls,
+            budget: vm.left,
+            answer,
+        };
+        resume(&self.programs, memory, host, limits, left)
+    }
+
+    /// Makes zero what was never written and not cleared either.
+    fn clean_stacks(&self, vm: &Vm, memory: &mut Memory, suspended: &[Suspended]) {
+        let at = vm.prog.0 as usize;
+        let Some(plan) = self.plans[at].as_ref().filter(|plan| plan.exact) else { return };
+        let active = suspended.iter().map(|from| from.pc).chain([vm.pc]);
+        for (frame, pc) in active.enumerate() {
+            let (start, _) = self.programs[at].function_at(pc);
+            if let Some(function) = plan.function(start) {
+                memory.stack.clear_unwritten(frame, &function.unwritten(&self.programs[at], pc).0);
+            }
+        }
+    }
+}
