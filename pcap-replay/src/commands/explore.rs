@@ -213,19 +213,20 @@ impl From<StateError> for Failure {
     }
 }
 
-impl From<LearnError> for Failure {
-    fn from(error: LearnError) -> Self {
-        match error {
-            LearnError::Capture(error) => error.into(),
-            LearnError::NoGroup { .. } => Self::nothing(
-                format!("nothing to learn: {error}"),
-                "`tshark -r FILE -Y igmp` shows reports; without --learn a workload is made up",
-            ),
-            LearnError::TooMany { .. } => Self::usage(
-                format!("too much to learn: {error}"),
-                "`tshark -r FILE -Y FILTER -w PART` makes a smaller capture",
-            ),
-        }
+/// Why these files teach nothing.
+fn unlearnt(error: LearnError, files: &[PathBuf]) -> Failure {
+    let names: Vec<String> = files.iter().map(|file| file.display().to_string()).collect();
+    let names = names.join(", ");
+    match error {
+        LearnError::Capture(error) => error.into(),
+        LearnError::NoGroup { .. } => Failure::nothing(
+            format!("nothing to learn from {names}: {error}"),
+            "`tshark -r FILE -Y igmp` shows reports; without --learn a workload is made up",
+        ),
+        LearnError::TooMany { .. } => Failure::usage(
+            format!("too much to learn from {names}: {error}"),
+            "`tshark -r FILE -Y FILTER -w PART` makes a smaller capture",
+        ),
     }
 }
 
@@ -246,7 +247,7 @@ fn learnt(files: &[PathBuf]) -> Result<Option<Learnt>, Failure> {
             captures.push(CaptureReader::open(&file, &ReadOptions::default())?);
         }
     }
-    Ok(Some(learn(captures)?))
+    learn(captures).map(Some).map_err(|error| unlearnt(error, files))
 }
 
 /// Joins and leaves a second that a capture has; at least one.

@@ -28,6 +28,7 @@ mod contents;
 mod facts;
 mod faults;
 mod groups;
+mod in_poll;
 mod in_scenario;
 mod load;
 mod machine;

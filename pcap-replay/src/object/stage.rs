@@ -2,10 +2,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use xdpsim_core::poll::Decided;
-use xdpsim_core::program::PollFrames;
 use xdpsim_core::{Ctx, Domain, FrameMut, FrameNo, KernelVersion, MapId, Sink, XdpAction};
-use xdpsim_vm::engine::{Runs, UseRuns};
 use xdpsim_vm::fib::Fib;
 use xdpsim_vm::machine::MapName;
 use xdpsim_vm::machine::coverage::{Coverage, Hits};
@@ -16,10 +13,10 @@ use xdpsim_vm::{self as vm, Machine, MapIdx, Memory, ProgIdx};
 use super::code::Code;
 use super::contents::{self, Differs};
 use super::faults::Faults;
-use super::surroundings::{Place, Surroundings};
+use super::surroundings::Surroundings;
 use super::told::{Tellings, Told};
 use super::trace::{Path, Trace, TracedRun};
-use super::verdicts::{Verdicts, VerdictsByProgram};
+use super::verdicts::VerdictsByProgram;
 
 /// A machine and what its programs redirect to. Copied for each domain as it is before the run.
 #[derive(Clone, Debug)]
@@ -101,50 +98,9 @@ impl Stage {
         action
     }
 
-    /// The same on all frames of a poll, whose verdicts are recorded and counted.
-    #[inline(always)]
-    pub(super) fn run_poll(
-        &mut self,
-        program: ProgIdx,
-        ctx: &mut Ctx<'_>,
-        poll: &mut PollFrames<'_>,
-        out: &mut Decided,
-        verdicts: &mut Verdicts,
-    ) {
-        let mut from = 0;
-        while from < poll.len() {
-            let stopped = self.run_until_fault(program, ctx, poll, from, out, verdicts);
-            let Some((i, fault)) = stopped else { return };
-            let mut frame = poll.frame(i);
-            let action = self.fault(&fault, ctx, &frame);
-            if self.machine.memory().packet().is_dirty() {
-                put_back(self.machine.memory(), &mut frame);
-            }
-            out.verdict(i, action, ctx);
-            verdicts.count(action);
-            from = i + 1;
-        }
-    }
-
-    /// Runs a program on the frames from `from` on, up to the first fault: the frame's place, and what it did.
-    #[inline(always)]
-    fn run_until_fault(
-        &mut self,
-        program: ProgIdx,
-        ctx: &mut Ctx<'_>,
-        poll: &mut PollFrames<'_>,
-        from: usize,
-        out: &mut Decided,
-        verdicts: &mut Verdicts,
-    ) -> Option<(usize, Box<vm::Fault>)> {
-        let (machine, fields, mut world) = self.surroundings(ctx);
-        world.place = Some(Place { out, i: from, decided: false, returns: None });
-        machine.with_runs(program, fields, &mut world, InPoll { poll, from, verdicts })
-    }
-
     /// The machine, and what its programs see around it; the frame's number is still missing.
     #[inline(always)]
-    fn surroundings<'a, 'c>(
+    pub(super) fn surroundings<'a, 'c>(
         &'a mut self,
         ctx: &'a mut Ctx<'c>,
     ) -> (&'a mut Machine, ContextFields, Surroundings<'a, 'c>) {
@@ -231,7 +187,7 @@ impl Stage {
     }
 
     #[cold]
-    fn fault(&mut self, fault: &vm::Fault, ctx: &mut Ctx<'_>, frame: &FrameMut<'_>) -> XdpAction {
+    pub(super) fn fault(&mut self, fault: &vm::Fault, ctx: &mut Ctx<'_>, frame: &FrameMut<'_>) -> XdpAction {
         let number: FrameNo = ctx.frame_number(frame);
         self.faults.note(&self.machine, fault, number, ctx.ingress_ifindex.0);
         if let Some(stop) = &self.stop {
@@ -249,45 +205,8 @@ fn take_in(memory: &mut Memory, frame: &FrameMut<'_>) {
     memory.packet_in_with_metadata(linear.bytes, linear.meta, linear.headroom, linear.tailroom);
 }
 
-/// The frames of a poll from one on, up to the first fault.
-struct InPoll<'a, 'p> {
-    poll: &'a mut PollFrames<'p>,
-    from: usize,
-    verdicts: &'a mut Verdicts,
-}
-
-impl<'s, 'c> UseRuns<Surroundings<'s, 'c>> for InPoll<'_, '_> {
-    /// The frame's place, and what the program did.
-    type Out = Option<(usize, Box<vm::Fault>)>;
-
-    #[inline(always)]
-    fn use_runs(self, runs: &mut impl Runs<Surroundings<'s, 'c>>) -> Self::Out {
-        let mut last = None;
-        for i in self.from..self.poll.len() {
-            let frame = self.poll.frame(i);
-            runs.world().begin(i, &frame);
-            // As long as the last one, nearly always.
-            if last != Some(frame.shape()) || !runs.packet_like_last(frame.with_meta()) {
-                let linear = frame.linear();
-                runs.packet_in(linear.bytes, linear.meta, linear.headroom, linear.tailroom);
-                last = Some(frame.shape());
-            }
-            let verdict = match runs.run() {
-                Ok(verdict) => XdpAction(verdict),
-                Err(fault) => return Some((i, fault)),
-            };
-            if runs.memory().packet().is_dirty() {
-                put_back(runs.memory(), &mut self.poll.frame(i));
-            }
-            runs.world().end(verdict);
-            self.verdicts.count(verdict);
-        }
-        None
-    }
-}
-
 #[inline(never)]
-fn put_back(memory: &Memory, frame: &mut FrameMut<'_>) {
+pub(super) fn put_back(memory: &Memory, frame: &mut FrameMut<'_>) {
     let packet = memory.packet();
     let (_, headroom, _) = packet.bounds();
     frame.put(headroom.min(ROOM_MAX) as u16, packet.metadata(), packet.frame());
