@@ -99,7 +99,7 @@ impl<W: World> Runs<W> for Each<'_, '_, W> {
 }
 
 #[cfg(feature = "jit")]
-impl<W: World> Runs<W> for jit::Runs<'_, Helpers<'_, W>> {
+impl<W: World> Runs<W> for jit::Runs<'_, '_, W> {
     #[inline(always)]
     fn packet_in(&mut self, bytes: &[u8], meta: u32, headroom: u32, tailroom: u32) {
         self.packet_in(bytes, meta, headroom, tailroom);

@@ -7,13 +7,15 @@
 //! budget are those of [`crate::interp::run`].
 //!
 //! **Where `unsafe` is.** This module alone has it: [`code`] makes memory executable and takes function pointers
-//! from it; [`runs`] calls the code; [`trampolines`] turns pointers, which went through it, back into references. What is emitted is sound under these conditions:
+//! from it; [`runs`] calls the code; [`trampolines`] turns pointers, which went through it, back into references.
+//! What is emitted is sound under these conditions:
 //!
 //! 1. An access of the stack or the context goes to a constant offset that was compared with their size when it
 //!    was emitted; the register is not used. Any other is compared, when it happens, with bounds that
 //!    [`vm::Vm`] or the slab has; or [`crate::Memory`] has said where it may go.
 //! 2. Bounds and addresses in [`vm::Vm`] are found anew after everything that can change them: helpers, which
-//!    get all of memory, and the begin and end of functions.
+//!    get all of memory, and the begin and end of functions; and at a run's beginning, unless nobody could change
+//!    them since the last one has ended ([`Runs`]).
 //! 3. Stacks of eight functions are there from the start, so they do not move while functions call each other.
 //! 4. Nothing unwinds through generated code: it calls nothing that panics, but for hosts, and those inside of
 //!    `catch_unwind`.
@@ -39,7 +41,7 @@ use std::sync::Arc;
 use thiserror::Error;
 
 use crate::fault::Fault;
-use crate::helpers::{MapSet, id};
+use crate::helpers::{Helpers, MapSet, World, id};
 use crate::host::{Host, ProgIdx};
 use crate::interp::Limits;
 use crate::memory::Memory;
@@ -190,13 +192,13 @@ impl Jit {
     /// The same for one run after the other: what does not change is found once.
     #[inline]
     #[must_use]
-    pub fn runs<'a, H: Host>(
+    pub fn runs<'a, 'h, W: World>(
         &'a self,
         entry: ProgIdx,
         memory: &'a mut Memory,
-        host: H,
+        host: Helpers<'h, W>,
         limits: Limits,
-    ) -> Runs<'a, H> {
+    ) -> Runs<'a, 'h, W> {
         Runs::new(Core::new(&self.0, entry, limits), memory, host)
     }
 }

@@ -10,21 +10,22 @@ use crate::interp::resume::{Left, Suspended, resume};
 use crate::interp::{self, Limits};
 use crate::memory::{self, MapIdx, Memory};
 
-/// Runs of one program, one after the other, with the same memory and host.
+/// Runs of one program, one after the other, with the same memory and maps.
 ///
 /// A run that has ended in its code leaves everything as the next one wants it: stack, maps, slabs. So only the first one
-/// makes sure, as long as nobody gets hold of more than the packet and the host's world in between.
-pub struct Runs<'a, H> {
+/// makes sure. It stays so, because in between nobody gets hold of more than the packet and the program's surroundings;
+/// another host than [`Helpers`], which nobody here knows, could change its maps with every question.
+pub struct Runs<'a, 'h, W> {
     memory: &'a mut Memory,
-    host: H,
+    host: Helpers<'h, W>,
     core: Core<'a>,
     /// Is all that [`Core::begin`] does still true?
     begun: bool,
 }
 
-impl<'a, H: Host> Runs<'a, H> {
+impl<'a, 'h, W: World> Runs<'a, 'h, W> {
     #[inline(always)]
-    pub(super) fn new(core: Core<'a>, memory: &'a mut Memory, host: H) -> Self {
+    pub(super) fn new(core: Core<'a>, memory: &'a mut Memory, host: Helpers<'h, W>) -> Self {
         Self { memory, host, core, begun: false }
     }
 
@@ -67,9 +68,7 @@ impl<'a, H: Host> Runs<'a, H> {
     pub fn memory(&self) -> &Memory {
         self.memory
     }
-}
 
-impl<W: World> Runs<'_, Helpers<'_, W>> {
     /// The program's surroundings. The maps are not there.
     #[inline(always)]
     pub fn world(&mut self) -> &mut W {
