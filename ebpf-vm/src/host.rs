@@ -124,7 +124,7 @@ pub trait Host {
         None
     }
 
-    /// The same, where the program ends with what it answers: only an engine that has not begun to end it may ask.
+    /// The same, where the program ends with what it answers. By default it is the same call.
     fn return_redirect_map(&mut self, map: MapIdx, key: u64, flags: u64) -> Option<u64> {
         self.redirect_map(map, key, flags)
     }
