@@ -124,11 +124,6 @@ pub trait Host {
         None
     }
 
-    /// The same, where the program ends with what it answers. By default it is the same call.
-    fn return_redirect_map(&mut self, map: MapIdx, key: u64, flags: u64) -> Option<u64> {
-        self.redirect_map(map, key, flags)
-    }
-
     /// A callback of `call` has returned `r0`; `state` is the [`Callback::state`] that it was given.
     /// Only hosts that return [`Outcome::Callback`] are asked.
     ///

@@ -154,7 +154,7 @@ impl UseRuns<Seeded> for Together<'_> {
             if last.replace(frame.len()) != Some(frame.len()) || !runs.packet_like_last(frame) {
                 runs.packet_in(frame, 0, 256, 320);
             }
-            let verdict = runs.run();
+            let verdict = runs.run().map(|ended| ended.verdict().expect("these surroundings keep nothing"));
             let asked = std::mem::take(&mut runs.world().asked);
             Shown::after(verdict, runs.memory(), asked)
         };

@@ -9,7 +9,7 @@
 
 use xdpsim_devmap::Errno;
 
-use crate::batch::Desc;
+use crate::batch::{Desc, FrameNo};
 use crate::profile::Bounds;
 
 /// Bytes that `struct xdp_frame` takes at the start of the headroom.
@@ -135,12 +135,17 @@ pub struct FrameMut<'a> {
     private: bool,
 }
 
-/// See [`FrameMut::shape`].
+/// See [`FrameMut::mark`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FrameMark(u32);
+
+/// See [`FrameMut::buffer`]: the descriptor's last bytes, as they lie there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Shape {
-    len: u32,
-    head: u16,
-    buf: u8,
+pub struct Buffer(u32);
+
+impl Buffer {
+    /// Of no frame: there is no such buffer.
+    pub const NONE: Self = Self(u32::MAX);
 }
 
 /// See [`FrameMut::linear`]. All lengths are in bytes.
@@ -154,6 +159,13 @@ pub struct Linear<'a> {
     pub headroom: u32,
     /// As [`FrameMut::tailroom`].
     pub tailroom: u32,
+}
+
+impl FrameMark {
+    /// Its number in the run, where `latest` has been read by now.
+    pub(crate) fn number(self, latest: FrameNo) -> FrameNo {
+        Desc { frame: self.0, ..Desc::default() }.number(latest)
+    }
 }
 
 impl<'a> FrameMut<'a> {
@@ -217,6 +229,14 @@ impl<'a> FrameMut<'a> {
     #[inline]
     pub(crate) fn desc(&self) -> Desc {
         *self.desc
+    }
+
+    /// What [`Ctx::marked`](crate::Ctx::marked) finds the frame's number by, as long as its poll lasts: for who needs
+    /// the number of few of many frames.
+    #[inline(always)]
+    #[must_use]
+    pub fn mark(&self) -> FrameMark {
+        FrameMark(self.desc.frame)
     }
 
     /// Bytes between the start of the buffer and `data`, metadata included. No program can ask for them.
@@ -288,11 +308,13 @@ impl<'a> FrameMut<'a> {
         &buffer[off - meta..off + linear]
     }
 
-    /// All lengths that [`FrameMut::linear`] tells, to be compared with those of other frames of the same poll.
+    /// What the frame's buffer is like. Frames of a poll of which it is equal, and whose [`FrameMut::with_meta`] are
+    /// equally long, have the same lengths in all of [`FrameMut::linear`].
     #[inline(always)]
     #[must_use]
-    pub fn shape(&self) -> Shape {
-        Shape { len: self.desc.len, head: self.desc.head, buf: self.desc.buf }
+    pub fn buffer(&self) -> Buffer {
+        let Desc { buf, hops, head, .. } = *self.desc;
+        Buffer(u32::from(buf) | u32::from(hops) << 8 | u32::from(head) << 16)
     }
 
     /// The linear part and the room around it, for who runs a program on a copy.

@@ -315,12 +315,6 @@ impl Decided {
             };
             Decision { kind, detail: ri.note as u8, prog: 0, value: act.0 }
         };
-        self.decide(i, decision);
-    }
-
-    /// Frame `i` is decided.
-    #[inline(always)]
-    pub(crate) fn decide(&mut self, i: usize, decision: Decision) {
         self.what[i] = decision.pack();
     }
 

@@ -9,7 +9,7 @@ use std::any::Any;
 use xdpsim_devmap::{CpuId, Entry, IfIndex, MapId, MapKey, MapTable, QueueId, XdpAction};
 
 use crate::batch::FrameNo;
-use crate::frame::{FrameMut, Store};
+use crate::frame::{FrameMark, FrameMut, Store};
 use crate::kin::Kin;
 use crate::mutation::Mutations;
 use crate::poll::{Decided, Poll};
@@ -183,6 +183,12 @@ impl Ctx<'_> {
     #[must_use]
     pub fn frame_number(&self, frame: &FrameMut<'_>) -> FrameNo {
         frame.desc().number(self.latest)
+    }
+
+    /// The number of the frame that was marked so.
+    #[must_use]
+    pub fn marked(&self, mark: FrameMark) -> FrameNo {
+        mark.number(self.latest)
     }
 
     /// The same context for a program whose helper calls somebody wants to know.

@@ -18,7 +18,7 @@ use crate::jit::Jit;
 use crate::memory::Memory;
 use crate::program::Program;
 use runs::Each;
-pub use runs::{Runs, UseRuns};
+pub use runs::{Ended, Runs, UseRuns};
 
 /// What runs programs.
 ///

@@ -5,9 +5,31 @@ use crate::fault::Fault;
 use crate::helpers::{Helpers, World};
 use crate::host::ProgIdx;
 use crate::interp::Limits;
-#[cfg(feature = "jit")]
-use crate::jit;
 use crate::memory::Memory;
+
+/// How a run ended: with a verdict, or with a redirect that the surroundings keep ([`World::keep_redirect_map`]).
+// One number, so that it comes in a register.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ended(u64);
+
+impl Ended {
+    /// The surroundings keep the redirect.
+    pub const KEPT: Self = Self(1 << 32);
+
+    /// With this verdict.
+    #[inline(always)]
+    #[must_use]
+    pub const fn with(verdict: u32) -> Self {
+        Self(verdict as u64)
+    }
+
+    /// The verdict, if it is known.
+    #[inline(always)]
+    #[must_use]
+    pub fn verdict(self) -> Option<u32> {
+        (self != Self::KEPT).then_some(self.0 as u32)
+    }
+}
 
 /// Runs of one program, one after the other, with the same memory and maps.
 pub trait Runs<W> {
@@ -18,11 +40,11 @@ pub trait Runs<W> {
     /// bytes, and then nothing has happened.
     fn packet_like_last(&mut self, bytes: &[u8]) -> bool;
 
-    /// Runs the program on the packet in memory: its verdict.
+    /// Runs the program on the packet in memory.
     ///
     /// # Errors
     /// What the program did that no program may do. The packet is as the program left it.
-    fn run(&mut self) -> Result<u32, Box<Fault>>;
+    fn run(&mut self) -> Result<Ended, Box<Fault>>;
 
     /// The packet and the maps' values.
     fn memory(&self) -> &Memory;
@@ -34,7 +56,7 @@ pub trait Runs<W> {
 /// What is done with [`Runs`]: compiled for each engine, so that nobody asks for every run which one it is.
 ///
 /// ```
-/// use xdpsim_vm::engine::{Runs, UseRuns};
+/// use xdpsim_vm::engine::{Ended, Runs, UseRuns};
 /// use xdpsim_vm::Fault;
 ///
 /// /// How often each frame's verdict is XDP_PASS.
@@ -47,7 +69,7 @@ pub trait Runs<W> {
 ///         let mut passed = 0;
 ///         for frame in self.0 {
 ///             runs.packet_in(frame, 0, 256, 320);
-///             passed += usize::from(runs.run()? == 2);
+///             passed += usize::from(runs.run()? == Ended::with(2));
 ///         }
 ///         Ok(passed)
 ///     }
@@ -82,9 +104,9 @@ impl<W: World> Runs<W> for Each<'_, '_, W> {
     }
 
     #[inline(always)]
-    fn run(&mut self) -> Result<u32, Box<Fault>> {
+    fn run(&mut self) -> Result<Ended, Box<Fault>> {
         let r0 = self.code.run(self.entry, self.memory, &mut self.host, self.limits);
-        self.host.end(r0)
+        self.host.end(r0).map(Ended::with)
     }
 
     #[inline(always)]
@@ -95,34 +117,5 @@ impl<W: World> Runs<W> for Each<'_, '_, W> {
     #[inline(always)]
     fn world(&mut self) -> &mut W {
         self.host.world
-    }
-}
-
-#[cfg(feature = "jit")]
-impl<W: World> Runs<W> for jit::Runs<'_, '_, W> {
-    #[inline(always)]
-    fn packet_in(&mut self, bytes: &[u8], meta: u32, headroom: u32, tailroom: u32) {
-        self.packet_in(bytes, meta, headroom, tailroom);
-    }
-
-    #[inline(always)]
-    fn packet_like_last(&mut self, bytes: &[u8]) -> bool {
-        self.packet_like_last(bytes)
-    }
-
-    #[inline(always)]
-    fn run(&mut self) -> Result<u32, Box<Fault>> {
-        let r0 = self.run();
-        self.end(r0)
-    }
-
-    #[inline(always)]
-    fn memory(&self) -> &Memory {
-        self.memory()
-    }
-
-    #[inline(always)]
-    fn world(&mut self) -> &mut W {
-        self.world()
     }
 }

@@ -62,10 +62,13 @@ pub trait World {
     /// `bpf_redirect_map()`: the verdict.
     fn redirect_map(&mut self, map: MapIdx, key: u64, flags: u64) -> u64;
 
-    /// `bpf_redirect_map()` where the program ends with what it answers: who acts on the verdict anyway can do both at
-    /// once. By default it is the same call.
-    fn return_redirect_map(&mut self, map: MapIdx, key: u64, flags: u64) -> u64 {
-        self.redirect_map(map, key, flags)
+    /// Of runs that follow each other: `bpf_redirect_map()` where the program ends with what it answers. `true`: the
+    /// surroundings keep the call, to carry out several at once, and nobody asks for the verdict; all that is asked of them
+    /// later is answered as if it had been carried out already. By default nothing is kept, and
+    /// [`World::redirect_map`] is asked.
+    fn keep_redirect_map(&mut self, map: MapIdx, key: u64, flags: u64) -> bool {
+        _ = (map, key, flags);
+        false
     }
 
     /// `bpf_redirect_map()` on a map of maps of devices: the verdict, where the rules take groups (MCAST-01). By default
@@ -159,6 +162,12 @@ impl<'a, W: World> Helpers<'a, W> {
             Ok(r0) if self.lock.is_none() => Ok(r0 as u32),
             r0 => self.end_badly(r0),
         }
+    }
+
+    /// A run ends with this redirect: do the surroundings keep it?
+    #[inline(always)]
+    pub(crate) fn keep_redirect_map(&mut self, map: MapIdx, key: u64, flags: u64) -> bool {
+        self.lock.is_none() && self.world.keep_redirect_map(map, key, flags)
     }
 
     #[cold]
@@ -257,17 +266,6 @@ impl<W: World> Host for Helpers<'_, W> {
     #[inline]
     fn cpu(&self) -> u16 {
         self.world.cpu().0
-    }
-
-    // Most programs end with it.
-    #[inline(always)]
-    fn return_redirect_map(&mut self, map: MapIdx, key: u64, flags: u64) -> Option<u64> {
-        match self.maps.get(map) {
-            Some(Entry::Outside(..)) if self.lock.is_none() => {
-                Some(self.world.return_redirect_map(map, key, flags))
-            }
-            _ => None,
-        }
     }
 
     #[inline]

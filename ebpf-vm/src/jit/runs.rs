@@ -3,10 +3,11 @@
 use super::code::Entry;
 use super::vm::{Answer, GO_ON, LEAVE, REDIRECT, Rare, STATUS_BITS, Vm, find_maps};
 use super::{Programs, Start};
+use crate::engine::Ended;
 use crate::fault::Fault;
 use crate::helpers::{Helpers, World};
 use crate::host::{Host, Outcome, ProgIdx};
-use crate::interp::resume::{Left, Suspended, resume};
+use crate::interp::resume::{self, Suspended, resume};
 use crate::interp::{self, Limits};
 use crate::memory::{self, MapIdx, Memory};
 
@@ -19,66 +20,83 @@ pub struct Runs<'a, 'h, W> {
     memory: &'a mut Memory,
     host: Helpers<'h, W>,
     core: Core<'a>,
-    /// Is all that [`Core::begin`] does still true?
-    begun: bool,
+    /// The code, while all that [`Core::begin`] does is still true.
+    begun: Option<Entry>,
 }
 
 impl<'a, 'h, W: World> Runs<'a, 'h, W> {
     #[inline(always)]
     pub(super) fn new(core: Core<'a>, memory: &'a mut Memory, host: Helpers<'h, W>) -> Self {
-        Self { memory, host, core, begun: false }
+        Self { memory, host, core, begun: None }
     }
 
-    /// Runs the program, as [`interp::run`] does.
-    ///
-    /// # Errors
-    /// As for [`interp::run`].
-    ///
-    /// # Panics
-    /// If there is no such program.
-    #[inline(always)]
-    pub fn run(&mut self) -> Result<u64, Box<Fault>> {
-        let begun = self.begun || self.core.begin(self.memory, &mut self.host);
-        // Until this run has ended well.
-        self.begun = false;
-        if !begun {
-            return self.core.interpret(self.memory, &mut self.host);
-        }
-        if let Some(r0) = self.core.enter(self.memory, &mut self.host) {
-            self.begun = self.core.stays;
-            return Ok(r0);
-        }
-        self.core.go_on(self.memory, &mut self.host)
+    /// A run that begins by itself.
+    #[cold]
+    #[inline(never)]
+    fn run_first(&mut self) -> Result<Ended, Box<Fault>> {
+        let Some(code) = self.core.begin(self.memory, &mut self.host) else {
+            let r0 = self.core.interpret(self.memory, &mut self.host);
+            return self.host.end(r0).map(Ended::with);
+        };
+        self.begun = Some(code).filter(|_| self.core.stays);
+        self.enter(code)
     }
 
-    /// The next packet: as [`Memory::packet_in_with_metadata`].
     #[inline(always)]
-    pub fn packet_in(&mut self, bytes: &[u8], meta: u32, headroom: u32, tailroom: u32) {
+    fn enter(&mut self, code: Entry) -> Result<Ended, Box<Fault>> {
+        let r0 = match self.core.enter(code, self.memory, &mut self.host) {
+            Left::Ended(r0) => r0,
+            Left::Redirect { map, key, flags } => {
+                if self.host.keep_redirect_map(map, key, flags) {
+                    return Ok(Ended::KEPT);
+                }
+                match self.host.redirect_map(map, key, flags) {
+                    Some(r0) => r0,
+                    None => return self.go_on(),
+                }
+            }
+            Left::Early => return self.go_on(),
+        };
+        self.host.end(Ok(r0)).map(Ended::with)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn go_on(&mut self) -> Result<Ended, Box<Fault>> {
+        // Whatever it does, the next run makes sure of everything again.
+        self.begun = None;
+        let r0 = self.core.go_on(self.memory, &mut self.host);
+        self.host.end(r0).map(Ended::with)
+    }
+}
+
+impl<W: World> crate::engine::Runs<W> for Runs<'_, '_, W> {
+    #[inline(always)]
+    fn packet_in(&mut self, bytes: &[u8], meta: u32, headroom: u32, tailroom: u32) {
         self.memory.packet_in_with_metadata(bytes, meta, headroom, tailroom);
     }
 
-    /// The same: as [`Memory::packet_like_last`].
     #[inline(always)]
-    pub fn packet_like_last(&mut self, bytes: &[u8]) -> bool {
+    fn packet_like_last(&mut self, bytes: &[u8]) -> bool {
         self.memory.packet_like_last(bytes)
     }
 
-    /// The packet and the maps' values.
     #[inline(always)]
-    pub fn memory(&self) -> &Memory {
+    fn run(&mut self) -> Result<Ended, Box<Fault>> {
+        match self.begun {
+            Some(code) => self.enter(code),
+            None => self.run_first(),
+        }
+    }
+
+    #[inline(always)]
+    fn memory(&self) -> &Memory {
         self.memory
     }
 
-    /// The program's surroundings. The maps are not there.
     #[inline(always)]
-    pub fn world(&mut self) -> &mut W {
+    fn world(&mut self) -> &mut W {
         self.host.world
-    }
-
-    /// A run has ended so: its verdict.
-    #[inline(always)]
-    pub(crate) fn end(&mut self, r0: Result<u64, Box<Fault>>) -> Result<u32, Box<Fault>> {
-        self.host.end(r0)
     }
 }
 
@@ -112,47 +130,48 @@ impl<'a> Core<'a> {
     /// One run by itself.
     #[inline(always)]
     pub fn run<H: Host>(&mut self, memory: &mut Memory, host: &mut H) -> Result<u64, Box<Fault>> {
-        if !self.begin(memory, host) {
-            return self.interpret(memory, host);
-        }
-        match self.enter(memory, host) {
+        let Some(code) = self.begin(memory, host) else { return self.interpret(memory, host) };
+        let r0 = match self.enter(code, memory, host) {
+            Left::Ended(r0) => Some(r0),
+            Left::Redirect { map, key, flags } => host.redirect_map(map, key, flags),
+            Left::Early => None,
+        };
+        match r0 {
             Some(r0) => Ok(r0),
             None => self.go_on(memory, host),
         }
     }
 
-    /// Makes everything ready for the code: `false` if the interpreter must run it, and then nothing has happened.
+    /// Makes everything ready for the code: none if the interpreter must run it, and then nothing has happened.
     #[inline(always)]
-    fn begin<H: Host>(&mut self, memory: &mut Memory, host: &mut H) -> bool {
+    fn begin<H: Host>(&mut self, memory: &mut Memory, host: &mut H) -> Option<Entry> {
         let needs = self.programs.needs;
-        let Some(start) = self.start.filter(|_| memory.slabs().len() >= needs.maps as usize) else {
-            return false;
-        };
-        let Some(entries) = find_maps(host, needs.looks) else { return false };
+        let start = self.start.filter(|_| memory.slabs().len() >= needs.maps as usize)?;
+        let entries = find_maps(host, needs.looks)?;
         memory.stack.begin(!start.exact, start.deepest);
+        self.vm.serve::<H>();
         (self.vm.entries, self.vm.cpu) = (entries, host.cpu().into());
         self.vm.stack = memory.stack.direct().1.as_ptr();
         if !start.fresh {
             self.vm.complete(0);
             self.vm.find_first_stack(memory, start.alone);
         }
-        true
+        Some(start.code)
     }
 
-    /// The code, after [`Core::begin`]: R0, if it was not left.
+    /// The code, after [`Core::begin`].
     #[inline(always)]
-    fn enter<H: Host>(&mut self, memory: &mut Memory, host: &mut H) -> Option<u64> {
-        let start = self.start?;
+    fn enter<H: Host>(&mut self, code: Entry, memory: &mut Memory, host: &mut H) -> Left {
         self.vm.left = self.left;
         // While the code runs, it reaches memory and host through these pointers alone.
         self.vm.between(memory, host);
-        let status = (start.code)(&raw mut self.vm);
+        let status = code(&raw mut self.vm);
         match status {
             // SAFETY: code that has ended has stored R0.
-            GO_ON => Some(unsafe { self.vm.regs[0].assume_init() }),
-            LEAVE => None,
+            GO_ON => Left::Ended(unsafe { self.vm.regs[0].assume_init() }),
+            LEAVE => Left::Early,
             // SAFETY: it has returned that.
-            _ => redirect(status, unsafe { self.vm.redirect() }, host),
+            _ => Left::redirect(status, unsafe { self.vm.redirect() }),
         }
     }
 
@@ -178,7 +197,7 @@ impl<'a> Core<'a> {
             let ended = match status {
                 GO_ON => Some(regs[0]),
                 LEAVE => None,
-                _ => redirect(status, [regs[2], regs[3]], host),
+                _ => host.redirect_map(MapIdx(status >> STATUS_BITS), regs[2], regs[3]),
             };
             if let Some(r0) = ended {
                 return Ok(r0);
@@ -188,12 +207,23 @@ impl<'a> Core<'a> {
     }
 }
 
-/// A program's last call is a redirect, which is not asked for from inside of its code: no detour, and what is compiled
-/// here knows the host. None: the interpreter does the call.
-#[inline(always)]
-fn redirect<H: Host>(status: u32, [key, flags]: [u64; 2], host: &mut H) -> Option<u64> {
-    debug_assert_eq!(status & ((1 << STATUS_BITS) - 1), REDIRECT);
-    host.return_redirect_map(MapIdx(status >> STATUS_BITS), key, flags)
+/// How code was left.
+enum Left {
+    /// At the program's end: R0.
+    Ended(u64),
+    /// At its last call, a redirect, whose answer is R0. It is asked for here rather than from inside of the code: no
+    /// detour, and what is compiled here knows the host.
+    Redirect { map: MapIdx, key: u64, flags: u64 },
+    /// Before its end.
+    Early,
+}
+
+impl Left {
+    #[inline(always)]
+    fn redirect(status: u32, [key, flags]: [u64; 2]) -> Self {
+        debug_assert_eq!(status & ((1 << STATUS_BITS) - 1), REDIRECT);
+        Self::Redirect { map: MapIdx(status >> STATUS_BITS), key, flags }
+    }
 }
 
 impl Programs {
@@ -251,7 +281,7 @@ impl Programs {
         if vm.is_same_stack(memory) {
             self.clean_stacks(&vm, memory, &suspended);
         }
-        let left = Left {
+        let left = resume::Left {
             prog: vm.prog,
             pc: vm.pc,
             regs,

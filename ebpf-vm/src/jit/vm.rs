@@ -154,10 +154,16 @@ impl Vm {
         }
     }
 
-    /// A run is between this memory and this host, until it is over.
+    /// Runs from now on are with hosts of this type.
+    #[inline(always)]
+    pub fn serve<H: Host>(&mut self) {
+        self.table = TableFor::<H>::TABLE;
+    }
+
+    /// A run is between this memory and this host, which is of the type that [`Vm::serve`] was told, until it is over.
     #[inline(always)]
     pub fn between<H: Host>(&mut self, memory: *mut Memory, host: *mut H) {
-        (self.memory, self.host, self.table) = (memory, host.cast(), TableFor::<H>::TABLE);
+        (self.memory, self.host) = (memory, host.cast());
     }
 
     /// All registers are there from now on: those that nobody has saved are as they were at a program's start.

@@ -38,15 +38,24 @@ pub struct Packet {
     pub(super) dirty: bool,
 }
 
-/// Headroom, metadata, end (plus one, so that none is zero) and tailroom of a frame that came in, as two words.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Filled(u64, u64);
+/// How a frame came in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Filled {
+    /// Of metadata and data.
+    len: u64,
+    headroom: u32,
+    meta: u32,
+    tailroom: u32,
+}
 
 impl Filled {
-    #[inline(always)]
-    fn with(headroom: u32, meta: u32, end: u32, tailroom: u32) -> Self {
-        let (end, tailroom) = (u64::from(end) + 1, u64::from(tailroom));
-        Self(u64::from(headroom) << 32 | u64::from(meta), end << 32 | tailroom)
+    /// In no way that another frame could come in.
+    const NONE: Self = Self { len: u64::MAX, headroom: 0, meta: 0, tailroom: 0 };
+}
+
+impl Default for Filled {
+    fn default() -> Self {
+        Self::NONE
     }
 }
 
@@ -96,7 +105,7 @@ impl Packet {
     pub(super) fn fill(&mut self, bytes: &[u8], meta: u32, headroom: u32, tailroom: u32) -> bool {
         let start = headroom as usize;
         let end = start + bytes.len();
-        let filled = Filled::with(headroom, meta, end as u32, tailroom);
+        let filled = Filled { len: bytes.len() as u64, headroom, meta, tailroom };
         let new = self.filled != filled;
         if new {
             self.make_room((headroom, headroom + meta, end as u32, end as u32 + tailroom));
@@ -110,10 +119,10 @@ impl Packet {
     /// Copies a frame into the bounds of the last one: `false` if they do not fit, or were moved.
     #[inline(always)]
     pub(super) fn refill(&mut self, bytes: &[u8]) -> bool {
-        let fits = self.filled != Filled::default() && bytes.len() as u64 == u64::from(self.end - self.meta);
+        let fits = self.filled.len == bytes.len() as u64;
         if fits {
             self.dirty = false;
-            copy(&mut self.buffer[self.meta as usize..self.end as usize], bytes);
+            copy(&mut self.buffer[self.meta as usize..][..bytes.len()], bytes);
         }
         fits
     }
@@ -154,7 +163,7 @@ impl Packet {
         (self.meta, self.data, self.end) = (meta, data, end);
         self.find_window();
         self.clean = self.clean.min(meta);
-        (self.filled, self.dirty) = (Filled::default(), true);
+        (self.filled, self.dirty) = (Filled::NONE, true);
     }
 
     /// Has anything been written to it, or its bounds been moved, since it came in? If not, it need not be
@@ -213,7 +222,7 @@ impl Packet {
     }
 
     pub(super) fn buffer_mut(&mut self) -> &mut [u8] {
-        (self.clean, self.filled, self.dirty) = (0, Filled::default(), true);
+        (self.clean, self.filled, self.dirty) = (0, Filled::NONE, true);
         &mut self.buffer[..self.size as usize]
     }
 

@@ -47,7 +47,7 @@ impl XdpProgram for Code {
             false => stage.run(self.program, ctx, frame),
             true => stage.run_watched(self.program, ctx, frame),
         };
-        self.verdicts.count(act);
+        self.verdicts.count(act, 1);
         stage.end_poll(ctx.frame_number(frame));
         act
     }
@@ -59,7 +59,7 @@ impl XdpProgram for Code {
             for i in 0..poll.len() {
                 ctx.begin();
                 let act = stage.run_watched(self.program, ctx, &mut poll.frame(i));
-                self.verdicts.count(act);
+                self.verdicts.count(act, 1);
                 out.verdict(i, act, ctx);
             }
         } else {

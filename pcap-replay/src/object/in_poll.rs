@@ -1,13 +1,15 @@
 //! A program on the frames of a poll: what runs have in common happens once.
 
+use xdpsim_core::frame::Buffer;
 use xdpsim_core::poll::Decided;
 use xdpsim_core::program::PollFrames;
 use xdpsim_core::{Ctx, XdpAction};
 use xdpsim_vm::engine::{Runs, UseRuns};
 use xdpsim_vm::{Fault, ProgIdx};
 
+use super::kept::Place;
 use super::stage::{Stage, put_back};
-use super::surroundings::{Place, Surroundings};
+use super::surroundings::Surroundings;
 use super::verdicts::Verdicts;
 
 impl Stage {
@@ -31,7 +33,7 @@ impl Stage {
                 put_back(self.machine.memory(), &mut frame);
             }
             out.verdict(i, action, ctx);
-            verdicts.count(action);
+            verdicts.count(action, 1);
             from = i + 1;
         }
     }
@@ -48,8 +50,10 @@ impl Stage {
         verdicts: &mut Verdicts,
     ) -> Option<(usize, Box<Fault>)> {
         let (machine, fields, mut world) = self.surroundings(ctx);
-        world.place = Some(Place { out, i: from, decided: false, returns: None });
-        machine.with_runs(program, fields, &mut world, InPoll { poll, from, verdicts })
+        world.place = Some(Place::new(world.ctx, from, out, verdicts));
+        let stopped = machine.with_runs(program, fields, &mut world, InPoll { poll, from });
+        world.settle();
+        stopped
     }
 }
 
@@ -57,7 +61,6 @@ impl Stage {
 struct InPoll<'a, 'p> {
     poll: &'a mut PollFrames<'p>,
     from: usize,
-    verdicts: &'a mut Verdicts,
 }
 
 impl<'s, 'c> UseRuns<Surroundings<'s, 'c>> for InPoll<'_, '_> {
@@ -66,25 +69,26 @@ impl<'s, 'c> UseRuns<Surroundings<'s, 'c>> for InPoll<'_, '_> {
 
     #[inline(always)]
     fn use_runs(self, runs: &mut impl Runs<Surroundings<'s, 'c>>) -> Self::Out {
-        let mut last = None;
+        let mut last = Buffer::NONE;
         for i in self.from..self.poll.len() {
             let frame = self.poll.frame(i);
-            runs.world().begin(i, &frame);
-            // As long as the last one, nearly always.
-            if last != Some(frame.shape()) || !runs.packet_like_last(frame.with_meta()) {
+            runs.world().frame = frame.mark();
+            // As the last one, nearly always.
+            if last != frame.buffer() || !runs.packet_like_last(frame.with_meta()) {
                 let linear = frame.linear();
                 runs.packet_in(linear.bytes, linear.meta, linear.headroom, linear.tailroom);
-                last = Some(frame.shape());
+                last = frame.buffer();
             }
-            let verdict = match runs.run() {
-                Ok(verdict) => XdpAction(verdict),
+            let ended = match runs.run() {
+                Ok(ended) => ended,
                 Err(fault) => return Some((i, fault)),
             };
             if runs.memory().packet().is_dirty() {
                 put_back(runs.memory(), &mut self.poll.frame(i));
             }
-            runs.world().end(verdict);
-            self.verdicts.count(verdict);
+            if let Some(verdict) = ended.verdict() {
+                runs.world().end(XdpAction(verdict));
+            }
         }
         None
     }

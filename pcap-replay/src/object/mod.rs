@@ -30,6 +30,7 @@ mod faults;
 mod groups;
 mod in_poll;
 mod in_scenario;
+mod kept;
 mod load;
 mod machine;
 mod on_ports;

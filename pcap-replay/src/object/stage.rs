@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use xdpsim_core::frame::FrameMark;
 use xdpsim_core::{Ctx, Domain, FrameMut, FrameNo, KernelVersion, MapId, Sink, XdpAction};
 use xdpsim_vm::fib::Fib;
 use xdpsim_vm::machine::MapName;
@@ -86,7 +87,7 @@ impl Stage {
     pub(super) fn run(&mut self, program: ProgIdx, ctx: &mut Ctx<'_>, frame: &mut FrameMut<'_>) -> XdpAction {
         take_in(self.machine.memory_mut(), frame);
         let (machine, fields, mut world) = self.surroundings(ctx);
-        world.frame = world.ctx.frame_number(frame);
+        world.frame = frame.mark();
         let verdict = machine.run(program, fields, &mut world);
         let action = match verdict {
             Ok(verdict) => XdpAction(verdict),
@@ -110,7 +111,7 @@ impl Stage {
             egress_ifindex: ctx.egress_ifindex.map_or(0, |ifindex| ifindex.0),
         };
         let world = Surroundings {
-            frame: FrameNo(0),
+            frame: FrameMark::default(),
             place: None,
             ctx,
             targets: &self.targets,
@@ -135,7 +136,7 @@ impl Stage {
         let (mut hits, trace) = (self.hits.take(), self.trace.take());
         let number = ctx.frame_number(frame);
         let (machine, fields, mut world) = self.surroundings(ctx);
-        world.frame = number;
+        world.frame = frame.mark();
         let traced = trace.as_ref().is_some_and(|trace| trace.frame == number);
         let verdict = machine.run_observed(program, fields, &mut world, |program, slot| {
             if let Some(hits) = &mut hits {

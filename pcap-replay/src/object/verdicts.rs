@@ -14,10 +14,10 @@ pub struct Verdicts([u64; Verdict::ALL.len()]);
 pub type VerdictsByProgram = BTreeMap<String, Verdicts>;
 
 impl Verdicts {
-    /// One more run.
+    /// So many runs more.
     #[inline]
-    pub(super) fn count(&mut self, action: XdpAction) {
-        self.0[(action.0 as usize).min(Verdict::Unknown as usize)] += 1;
+    pub(super) fn count(&mut self, action: XdpAction, runs: usize) {
+        self.0[(action.0 as usize).min(Verdict::Unknown as usize)] += runs as u64;
     }
 
     /// Runs that returned this.
@@ -40,7 +40,7 @@ mod tests {
     fn what_is_no_verdict_counts_as_unknown() {
         let mut verdicts = Verdicts::default();
         for action in [0, 1, 2, 3, 4, 5, 4, u32::MAX] {
-            verdicts.count(XdpAction(action));
+            verdicts.count(XdpAction(action), 1);
         }
         let counts: Vec<u64> = Verdict::ALL.iter().map(|&verdict| verdicts.of(verdict)).collect();
         assert_eq!(counts, [1, 1, 1, 1, 2, 2]);

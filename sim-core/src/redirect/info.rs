@@ -109,15 +109,6 @@ impl RedirectInfo {
         self.flags = RedirectFlags::empty();
     }
 
-    /// A helper has armed unicast to this entry, and the verdict has consumed it: what is left then.
-    #[inline(always)]
-    pub(crate) fn spend(&mut self, key: u64, entry: Entry) {
-        (self.tgt_index, self.tgt_value) = (key, Some(entry));
-        (self.map, self.flags) = (None, RedirectFlags::empty());
-        self.disarm();
-        self.note = Note::Armed;
-    }
-
     /// A new frame's program begins.
     #[inline]
     pub(crate) fn begin_frame(&mut self) {

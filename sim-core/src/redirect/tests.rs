@@ -105,12 +105,23 @@ struct Chosen {
 const FLAGS: [u64; 6] = [0, 2, 1, RedirectFlags::BROADCAST.bits(), 1 << 20, 3];
 
 impl Chosen {
+    fn key(frame: &FrameMut<'_>) -> u64 {
+        frame.byte(1).unwrap_or(0).into()
+    }
+
+    fn flags(frame: &FrameMut<'_>) -> u64 {
+        FLAGS[usize::from(frame.byte(2).unwrap_or(0)) % FLAGS.len()]
+    }
+
+    /// Does it end with `bpf_redirect_map()`?
+    fn redirects(frame: &FrameMut<'_>) -> bool {
+        frame.byte(0).unwrap_or(0) % 8 < 6
+    }
+
     fn choose(ctx: &mut Ctx<'_>, frame: &FrameMut<'_>) -> XdpAction {
-        let [what, key, flags] = [0, 1, 2].map(|at| frame.byte(at).unwrap_or(0));
-        let flags = FLAGS[usize::from(flags) % FLAGS.len()];
-        match what % 4 {
-            0 | 1 => ctx.redirect_map(MapId(1), key.into(), flags),
-            2 => ctx.redirect(IfIndex(key.into()), flags),
+        match frame.byte(0).unwrap_or(0) % 8 {
+            0..6 => ctx.redirect_map(MapId(1), Self::key(frame), Self::flags(frame)),
+            6 => ctx.redirect(IfIndex(Self::key(frame) as u32), Self::flags(frame)),
             // With whatever the frames before have left.
             _ => XdpAction::REDIRECT,
         }
@@ -123,18 +134,24 @@ impl XdpProgram for Chosen {
     }
 
     fn run_poll(&mut self, ctx: &mut Ctx<'_>, poll: &mut PollFrames<'_>, out: &mut Decided) {
-        let returns = ctx.returns(MapId(1));
-        for i in 0..poll.len() {
-            ctx.begin();
+        let mut i = 0;
+        ctx.begin();
+        while i < poll.len() {
             let frame = poll.frame(i);
-            if self.fast && frame.byte(0).unwrap_or(0) % 4 < 2 {
-                let [key, flags] = [1, 2].map(|at| frame.byte(at).unwrap_or(0));
-                let flags = FLAGS[usize::from(flags) % FLAGS.len()];
-                ctx.return_redirect_map(&returns, key.into(), flags, i, out);
+            let flags = Self::flags(&frame);
+            // As many as end with the same redirect.
+            let same = |frame: &FrameMut<'_>| Self::redirects(frame) && Self::flags(frame) == flags;
+            let keys: Vec<u64> =
+                (i..poll.len()).map_while(|i| Some(poll.frame(i)).filter(same).map(|f| Self::key(&f))).collect();
+            if self.fast && !keys.is_empty() && ctx.redirects_in_stretches(MapId(1), flags) {
+                ctx.redirect_map_stretch(MapId(1), flags, i, &keys, out);
+                i += keys.len();
             } else {
-                let act = Self::choose(ctx, &frame);
+                let act = Self::choose(ctx, &poll.frame(i));
                 out.verdict(i, act, ctx);
+                i += 1;
             }
+            ctx.begin();
         }
     }
 

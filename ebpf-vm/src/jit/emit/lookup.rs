@@ -147,7 +147,7 @@ impl Emitter<'_, '_> {
 
     fn look_up_key(&mut self, lookup: Lookup, own: Value, lru: bool, on: Block) {
         let flags = self.flags(Part::Index);
-        let [multiplier, mask, table, keys] = [at::MULTIPLIER, at::MASK, at::TABLE, at::KEYS]
+        let [multiplier, mask, table] = [at::MULTIPLIER, at::MASK, at::TABLE]
             .map(|offset| self.builder.ins().load(types::I64, flags, own, offset));
         let words: Vec<Value> =
             (0..lookup.key_size()).step_by(8).map(|from| self.key(lookup, from)).collect();
@@ -174,6 +174,7 @@ impl Emitter<'_, '_> {
             self.builder.ins().brif(is_marked, hit, &[], next, &[]);
         } else {
             self.go_on_if(is_marked, next);
+            let keys = self.builder.ins().load(types::I64, flags, own, at::KEYS);
             let differs = self.key_differs(lookup, &words, (keys, slot));
             self.builder.ins().brif(differs, next, &[], hit, &[]);
         }
