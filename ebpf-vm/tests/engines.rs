@@ -108,21 +108,19 @@ fn frame(random: &mut Random) -> Vec<u8> {
 #[derive(Debug, PartialEq)]
 struct Shown {
     verdict: Result<u32, Box<Fault>>,
-    bounds: (u32, u32, u32),
-    /// With the room around it, where nobody may write.
-    packet: Vec<u8>,
-    dirty: bool,
+    /// With the room around it, where nobody may write. Of a run that has left it alone, nothing.
+    packet: Option<((u32, u32, u32), Vec<u8>)>,
     slabs: Vec<Vec<u8>>,
     asked: Vec<String>,
 }
 
 impl Shown {
     fn after(verdict: Result<u32, Box<Fault>>, memory: &Memory, asked: Vec<String>) -> Self {
+        let packet = memory.packet();
+        let shown = packet.is_dirty() || verdict.is_err();
         Self {
             verdict,
-            bounds: memory.packet().bounds(),
-            packet: memory.packet().buffer().to_vec(),
-            dirty: memory.packet().is_dirty(),
+            packet: shown.then(|| (packet.bounds(), packet.buffer().to_vec())),
             slabs: (0..memory.maps()).map(|map| memory.slab(MapIdx(map)).all().to_vec()).collect(),
             asked,
         }
@@ -151,10 +149,12 @@ impl UseRuns<Seeded> for Together<'_> {
         let mut last = None;
         let run = |(frame, random): &(Vec<u8>, Random)| {
             *runs.world() = Seeded { random: random.clone(), asked: vec![] };
-            if last.replace(frame.len()) != Some(frame.len()) || !runs.packet_like_last(frame) {
+            let like = (last.replace(frame.len()) == Some(frame.len())).then(|| runs.run_like_last(frame));
+            let ended = like.flatten().unwrap_or_else(|| {
                 runs.packet_in(frame, 0, 256, 320);
-            }
-            let verdict = runs.run().map(|ended| ended.verdict().expect("these surroundings keep nothing"));
+                runs.run()
+            });
+            let verdict = ended.map(|ended| ended.verdict().expect("these surroundings keep nothing"));
             let asked = std::mem::take(&mut runs.world().asked);
             Shown::after(verdict, runs.memory(), asked)
         };

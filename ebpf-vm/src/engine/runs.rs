@@ -36,15 +36,21 @@ pub trait Runs<W> {
     /// The next packet: as [`Memory::packet_in_with_metadata`].
     fn packet_in(&mut self, bytes: &[u8], meta: u32, headroom: u32, tailroom: u32);
 
-    /// The same for a packet with as much metadata and room as the one before: `false` if its bounds are not those of these
-    /// bytes, and then nothing has happened.
-    fn packet_like_last(&mut self, bytes: &[u8]) -> bool;
-
     /// Runs the program on the packet in memory.
     ///
     /// # Errors
     /// What the program did that no program may do. The packet is as the program left it.
     fn run(&mut self) -> Result<Ended, Box<Fault>>;
+
+    /// The same on the next packet, which has as much metadata and room as the one before. None: that one's bounds are not
+    /// those of these bytes, or were moved, and nothing has happened.
+    ///
+    /// Afterwards the packet in memory is this one only if it [is dirty](crate::memory::Packet::is_dirty) or the run has
+    /// ended with a fault: programs that only read may be given it where it lies.
+    ///
+    /// # Errors
+    /// As for [`Runs::run`].
+    fn run_like_last(&mut self, bytes: &[u8]) -> Option<Result<Ended, Box<Fault>>>;
 
     /// The packet and the maps' values.
     fn memory(&self) -> &Memory;
@@ -99,14 +105,14 @@ impl<W: World> Runs<W> for Each<'_, '_, W> {
     }
 
     #[inline(always)]
-    fn packet_like_last(&mut self, bytes: &[u8]) -> bool {
-        self.memory.packet_like_last(bytes)
-    }
-
-    #[inline(always)]
     fn run(&mut self) -> Result<Ended, Box<Fault>> {
         let r0 = self.code.run(self.entry, self.memory, &mut self.host, self.limits);
         self.host.end(r0).map(Ended::with)
+    }
+
+    #[inline(always)]
+    fn run_like_last(&mut self, bytes: &[u8]) -> Option<Result<Ended, Box<Fault>>> {
+        self.memory.packet_like_last(bytes).then(|| self.run())
     }
 
     #[inline(always)]

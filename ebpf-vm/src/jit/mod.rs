@@ -16,8 +16,10 @@
 //! 2. Bounds and addresses in [`vm::Vm`] are found anew after everything that can change them: helpers, which
 //!    get all of memory, and the begin and end of functions; and at a run's beginning, unless nobody could change
 //!    them since the last one has ended ([`Runs`]).
-//! 3. Stacks of eight functions are there from the start, so they do not move while functions call each other.
-//! 4. Nothing unwinds through generated code: it calls nothing that panics, but for hosts, and those inside of
+//! 3. A packet that is lent ([`Runs`]) is as long as the bounds in memory say, and borrowed while the code runs. Code that
+//!    may get one never writes to the packet by itself; helpers find it in memory, as all packets.
+//! 4. Stacks of eight functions are there from the start, so they do not move while functions call each other.
+//! 5. Nothing unwinds through generated code: it calls nothing that panics, but for hosts, and those inside of
 //!    `catch_unwind`.
 //!
 //! **Limits.** A program of more than [`MAX_SLOTS`] slots, or what comes after [`MAX_ALL_SLOTS`] in all, is left to
@@ -89,6 +91,8 @@ struct Start {
     alone: bool,
     /// Does it begin with the same registers whenever it begins? Then the code knows them.
     fresh: bool,
+    /// See [`Plan::reads`].
+    reads: bool,
     deepest: u32,
 }
 
@@ -156,8 +160,8 @@ impl Jit {
         let start = |(at, plan): (usize, &Option<Plan>)| {
             let (code, plan) = (code.entry(at)?, plan.as_ref()?);
             let length = plan.functions[0].end;
-            let (alone, fresh) = (plan.is_alone(), plan.fresh);
-            Some(Start { code, length, exact: plan.exact, alone, fresh, deepest: plan.deepest(0) })
+            let (alone, fresh, reads) = (plan.is_alone(), plan.fresh, plan.reads);
+            Some(Start { code, length, exact: plan.exact, alone, fresh, reads, deepest: plan.deepest(0) })
         };
         let starts = plans.iter().enumerate().map(start).collect();
         let needs = Needs { maps, looks: shapes.looks() as u32 };

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::analysis::{Function, analyse};
+use crate::analysis::{Function, Kind, analyse};
 use crate::memory::FRAME_SIZE;
 use crate::op::{Constant, Op};
 use crate::program::Program;
@@ -30,6 +30,9 @@ pub(super) struct Plan {
     /// Does the program begin with the same registers whenever it begins, and is it left by its first function alone?
     /// Then it need not look for them, and says which ones it leaves behind.
     pub fresh: bool,
+    /// Of such a program: does its code read the packet and never write to it? Then it may read it anywhere. (Helpers
+    /// write to the packet in memory, as ever.)
+    pub reads: bool,
     called: Vec<u32>,
 }
 
@@ -47,7 +50,8 @@ impl Plan {
             _ => Track::Ask,
         };
         let fresh = track == Track::Nothing && !tail_calls;
-        Self { functions, exact, track, fresh, called }
+        let reads = fresh && functions.iter().all(|function| !may_write_packet(program, function));
+        Self { functions, exact, track, fresh, reads, called }
     }
 
     /// Has the program no other function?
@@ -70,6 +74,28 @@ impl Plan {
     pub fn is_called(&self, start: u32) -> bool {
         self.called.binary_search(&start).is_ok()
     }
+}
+
+/// May one of its stores lead to the packet? All others either go where [`super::emit`] knows that it isn't, or leave.
+fn may_write_packet(program: &Program, function: &Function) -> bool {
+    function.blocks.iter().any(|block| {
+        let mut state = block.state.clone();
+        program.ops()[block.start as usize..block.end as usize].iter().any(|op| {
+            let place = match *op {
+                Op::Store { base, off, .. }
+                | Op::StoreRelease { base, off, .. }
+                | Op::Atomic { base, off, .. } => Some(state.place(base, off)),
+                _ => None,
+            };
+            state.step(op);
+            let elsewhere = |place| match place {
+                Kind::Stack(_) | Kind::Context(_) => true,
+                Kind::Value { at: Some(at), .. } => at >= 0,
+                _ => false,
+            };
+            !place.is_none_or(elsewhere)
+        })
+    })
 }
 
 fn callee(op: &Op) -> Option<u32> {

@@ -1,5 +1,7 @@
 //! Runs: how generated code is entered, and what happens when it was left.
 
+use std::ptr::NonNull;
+
 use super::code::Entry;
 use super::vm::{Answer, GO_ON, LEAVE, REDIRECT, Rare, STATUS_BITS, Vm, find_maps};
 use super::{Programs, Start};
@@ -39,11 +41,14 @@ impl<'a, 'h, W: World> Runs<'a, 'h, W> {
             return self.host.end(r0).map(Ended::with);
         };
         self.begun = Some(code).filter(|_| self.core.stays);
-        self.enter(code)
+        self.core.vm.find_packet(self.memory);
+        self.enter(code, None)
     }
 
+    /// `lent`: a packet like the last one, which the code reads where it lies.
     #[inline(always)]
-    fn enter(&mut self, code: Entry) -> Result<Ended, Box<Fault>> {
+    fn enter(&mut self, code: Entry, lent: Option<&[u8]>) -> Result<Ended, Box<Fault>> {
+        self.core.vm.lent = lent.map(NonNull::from);
         let r0 = match self.core.enter(code, self.memory, &mut self.host) {
             Left::Ended(r0) => r0,
             Left::Redirect { map, key, flags } => {
@@ -52,19 +57,23 @@ impl<'a, 'h, W: World> Runs<'a, 'h, W> {
                 }
                 match self.host.redirect_map(map, key, flags) {
                     Some(r0) => r0,
-                    None => return self.go_on(),
+                    None => return self.go_on(lent),
                 }
             }
-            Left::Early => return self.go_on(),
+            Left::Early => return self.go_on(lent),
         };
         self.host.end(Ok(r0)).map(Ended::with)
     }
 
     #[cold]
     #[inline(never)]
-    fn go_on(&mut self) -> Result<Ended, Box<Fault>> {
+    fn go_on(&mut self, lent: Option<&[u8]>) -> Result<Ended, Box<Fault>> {
         // Whatever it does, the next run makes sure of everything again.
         self.begun = None;
+        // Unless a helper has taken it in, and perhaps changed it.
+        if let (Some(bytes), Some(_)) = (lent, self.core.vm.lent.take()) {
+            self.memory.packet_like_last(bytes);
+        }
         let r0 = self.core.go_on(self.memory, &mut self.host);
         self.host.end(r0).map(Ended::with)
     }
@@ -77,15 +86,24 @@ impl<W: World> crate::engine::Runs<W> for Runs<'_, '_, W> {
     }
 
     #[inline(always)]
-    fn packet_like_last(&mut self, bytes: &[u8]) -> bool {
-        self.memory.packet_like_last(bytes)
+    fn run(&mut self) -> Result<Ended, Box<Fault>> {
+        match self.begun {
+            Some(code) => {
+                self.core.vm.find_packet(self.memory);
+                self.enter(code, None)
+            }
+            None => self.run_first(),
+        }
     }
 
     #[inline(always)]
-    fn run(&mut self) -> Result<Ended, Box<Fault>> {
+    fn run_like_last(&mut self, bytes: &[u8]) -> Option<Result<Ended, Box<Fault>>> {
         match self.begun {
-            Some(code) => self.enter(code),
-            None => self.run_first(),
+            Some(code) if self.core.reads => {
+                self.core.vm.packet = self.memory.lend(bytes)?;
+                Some(self.enter(code, Some(bytes)))
+            }
+            _ => self.memory.packet_like_last(bytes).then(|| self.run()),
         }
     }
 
@@ -110,6 +128,8 @@ pub(super) struct Core<'a> {
     /// Is the next run ready for the code, if one has ended there? Of a program that begins the same way each time and
     /// clears its own stack.
     stays: bool,
+    /// See [`Plan::reads`](super::plan::Plan::reads).
+    reads: bool,
     /// The budget behind the first function's charge.
     left: u64,
     /// Between runs as at the beginning, but for what every run sets.
@@ -123,14 +143,16 @@ impl<'a> Core<'a> {
         let left = start.and_then(|start| limits.budget.checked_sub(start.length.into()));
         let start = start.filter(|_| left.is_some());
         let stays = start.is_some_and(|start| start.fresh && start.exact);
+        let reads = start.is_some_and(|start| start.reads);
         let vm = Vm::new(entry, programs.needs);
-        Self { programs, entry, limits, start, stays, left: left.unwrap_or(0), vm }
+        Self { programs, entry, limits, start, stays, reads, left: left.unwrap_or(0), vm }
     }
 
     /// One run by itself.
     #[inline(always)]
     pub fn run<H: Host>(&mut self, memory: &mut Memory, host: &mut H) -> Result<u64, Box<Fault>> {
         let Some(code) = self.begin(memory, host) else { return self.interpret(memory, host) };
+        self.vm.find_packet(memory);
         let r0 = match self.enter(code, memory, host) {
             Left::Ended(r0) => Some(r0),
             Left::Redirect { map, key, flags } => host.redirect_map(map, key, flags),

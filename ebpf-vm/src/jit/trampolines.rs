@@ -100,6 +100,20 @@ unsafe fn parts<'a>(vm: *mut Vm) -> (&'a mut Vm, &'a mut Memory) {
     }
 }
 
+/// Before anybody but the code looks at the packet: if it was lent, memory takes it in.
+///
+/// # Safety
+/// As for [`parts`].
+#[inline(always)]
+unsafe fn take_in(vm: &mut Vm, memory: &mut Memory) {
+    if let Some(bytes) = vm.lent.take() {
+        // SAFETY: who has lent them borrows them until the code has ended, and nobody writes to them.
+        let fits = memory.packet_like_last(unsafe { bytes.as_ref() });
+        debug_assert!(fits, "it was lent because it fits");
+        vm.find_packet(memory);
+    }
+}
+
 fn size(code: u64) -> Size {
     Size::ALL[code as usize % 4]
 }
@@ -108,7 +122,11 @@ fn size(code: u64) -> Size {
 /// what was never cleared ([`super::emit`]) says so: then nobody but the interpreter reads it by address.
 extern "C" fn readable(vm: *mut Vm, addr: u64, how: u64) -> *const u8 {
     // SAFETY: generated code passes what it got.
-    let (_, memory) = unsafe { parts(vm) };
+    let memory = unsafe {
+        let (vm, memory) = parts(vm);
+        take_in(vm, memory);
+        memory
+    };
     if how & EXACT != 0 && Memory::is_stack(addr) {
         return std::ptr::null();
     }
@@ -169,6 +187,7 @@ extern "C" fn lookup<H: Host>(vm: *mut Vm, r1: u64, r2: u64, r3: u64, r4: u64, r
     // SAFETY: generated code passes what it got; the table that led here was made for this type of host.
     let (run, memory, host) = unsafe {
         let (run, memory) = parts(vm);
+        take_in(run, memory);
         let host = &mut *run.host.cast::<H>();
         (run, &*memory, host)
     };
@@ -222,13 +241,17 @@ extern "C" fn helper<H: Host, const ID: u32>(
     r4: u64,
     r5: u64,
 ) -> u64 {
-    // SAFETY: generated code passes what it got.
-    let (vm, memory) = unsafe { parts(vm) };
-    // SAFETY: as for the memory; the table that led here was made for this type of host.
-    let host = unsafe { &mut *vm.host.cast::<H>() };
+    // SAFETY: generated code passes what it got; the table that led here was made for this type of host.
+    let (vm, memory, host) = unsafe {
+        let (vm, memory) = parts(vm);
+        take_in(vm, memory);
+        let host = &mut *vm.host.cast::<H>();
+        (vm, memory, host)
+    };
     let helper = HelperId(if ID == ANY { vm.helper } else { ID });
     let call = HelperCall { id: helper, args: [r1, r2, r3, r4, r5], prog: vm.prog, pc: vm.pc };
     let answer = catch_unwind(AssertUnwindSafe(|| host.call(&call, memory)));
+    vm.find_packet(memory);
     let mut r0 = 0;
     let answer = match answer {
         Ok(Ok(Outcome::Return(result))) => {

@@ -7,6 +7,7 @@
 use std::any::Any;
 use std::ffi::c_void;
 use std::mem::{MaybeUninit, offset_of};
+use std::ptr::NonNull;
 
 use super::trampolines::{Table, TableFor};
 use crate::fault::HelperFault;
@@ -83,6 +84,10 @@ pub(super) struct Vm {
     /// What the current function has used of it; null in programs with one function.
     pub used: *mut u32,
 
+    /// Where the packet's buffer begins, for code that only reads it ([`Plan::reads`](super::plan::Plan::reads)).
+    pub packet: *const u8,
+    /// A packet that such code reads where it lies; memory does not have it.
+    pub lent: Option<NonNull<[u8]>>,
     pub host: *mut c_void,
     pub prog: ProgIdx,
     pub tail_calls: u32,
@@ -108,6 +113,7 @@ pub(super) mod at {
     pub const SAVED: i32 = offset_of!(Vm, saved) as i32;
     pub const HELPER: i32 = offset_of!(Vm, helper) as i32;
     pub const STATUS: i32 = offset_of!(Vm, status) as i32;
+    pub const PACKET: i32 = offset_of!(Vm, packet) as i32;
     pub const STACK_TOP: i32 = offset_of!(Vm, stack_top) as i32;
     pub const USED: i32 = offset_of!(Vm, used) as i32;
 
@@ -144,6 +150,8 @@ impl Vm {
             status: GO_ON,
             stack_top: std::ptr::null_mut(),
             used: std::ptr::null_mut(),
+            packet: std::ptr::null(),
+            lent: None,
             host: std::ptr::null_mut(),
             prog,
             tail_calls: 0,
@@ -164,6 +172,12 @@ impl Vm {
     #[inline(always)]
     pub fn between<H: Host>(&mut self, memory: *mut Memory, host: *mut H) {
         (self.memory, self.host) = (memory, host.cast());
+    }
+
+    /// Code that only reads the packet finds it in memory.
+    #[inline(always)]
+    pub fn find_packet(&mut self, memory: &Memory) {
+        self.packet = memory.packet_start();
     }
 
     /// All registers are there from now on: those that nobody has saved are as they were at a program's start.

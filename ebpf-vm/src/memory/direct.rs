@@ -33,6 +33,21 @@ pub(crate) mod at {
 }
 
 impl Memory {
+    /// A frame with as much metadata and room as the one before, for a program that only reads: where code finds the
+    /// packet's buffer if the frame stays where it is. None as for [`Memory::packet_like_last`].
+    ///
+    /// What is in memory is an older frame then: before anybody else looks, [`Memory::packet_like_last`] takes it in.
+    #[inline(always)]
+    pub(crate) fn lend(&mut self, bytes: &[u8]) -> Option<*const u8> {
+        self.packet.lend(bytes)
+    }
+
+    /// Where the packet's buffer begins.
+    #[inline(always)]
+    pub(crate) fn packet_start(&self) -> *const u8 {
+        self.packet.buffer.as_ptr()
+    }
+
     /// The values of all maps.
     #[inline]
     pub(crate) fn slabs(&self) -> &[Slab] {

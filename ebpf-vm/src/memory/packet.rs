@@ -79,7 +79,12 @@ fn copy(to: &mut [u8], from: &[u8]) {
     let last = from.len() - CHUNK;
     // First, because others shall end what it begins.
     copy_chunk(to, from, last);
-    for at in STARTS {
+    let [starts @ .., _] = STARTS;
+    if last > starts[starts.len() - 1] {
+        // Frames of 64 bytes are among them: no comparison but this one.
+        return starts.into_iter().for_each(|at| copy_chunk(to, from, at));
+    }
+    for at in starts {
         if at < last {
             copy_chunk(to, from, at);
         }
@@ -125,6 +130,17 @@ impl Packet {
             copy(&mut self.buffer[self.meta as usize..][..bytes.len()], bytes);
         }
         fits
+    }
+
+    /// A frame within the bounds of the last one that is to be read where it lies: where its buffer would begin there. None
+    /// as for [`Packet::refill`].
+    #[inline(always)]
+    pub(super) fn lend(&mut self, bytes: &[u8]) -> Option<*const u8> {
+        if self.filled.len != bytes.len() as u64 {
+            return None;
+        }
+        self.dirty = false;
+        Some(bytes.as_ptr().wrapping_sub(self.meta as usize))
     }
 
     /// For a frame within these bounds, and its room.

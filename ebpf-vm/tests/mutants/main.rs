@@ -4,7 +4,7 @@
 //! What a change breaks is what matters: programs that no verifier would take, with bounds that are off by one, the
 //! wrong register, another width. Compared are the result or fault with place and registers, the packet's whole
 //! buffer (room around the frame is filled with a pattern), its bounds, the values of all maps, and what the surroundings
-//! were asked.
+//! were asked. Half of the mutants do it run by run, the others as a poll has them, one after the other.
 //!
 //! `XDPSIM_MUTANT_SECONDS` says for how long (10 unless it is set), `XDPSIM_MUTANT_SEED` where to begin; the seed of every
 //! mutant that shows a difference is printed, and that seed alone with `XDPSIM_MUTANT_SECONDS=0` shows it again.
@@ -14,6 +14,7 @@ mod corpus;
 mod frames;
 mod mutate;
 mod sides;
+mod together;
 
 use std::time::{Duration, Instant};
 

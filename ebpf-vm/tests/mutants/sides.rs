@@ -8,16 +8,19 @@ use xdpsim_vm::{Code, Engine, Fault, Limits, MapIdx, Memory, ProgIdx, Program};
 
 use super::frames::{Random, frame};
 use super::mutate::{bounds, mutate};
+use super::together::{self, Together};
 
 const CPUS: u32 = 2;
-const HEADROOM: u32 = 256;
-const TAILROOM: u32 = 320;
+pub const HEADROOM: u32 = 256;
+pub const TAILROOM: u32 = 320;
 /// What is around a frame.
-const GUARD: u8 = 0xa5;
+pub const GUARD: u8 = 0xa5;
 /// Frames of a mutant.
 const FRAMES: u32 = 40;
 /// Enough for what ends, little for what does not.
 const LIMITS: Limits = Limits { budget: 20_000 };
+
+const FIELDS: ContextFields = ContextFields { ingress_ifindex: 3, rx_queue_index: 1, egress_ifindex: 0 };
 
 /// What was tried.
 #[derive(Debug, Default)]
@@ -34,8 +37,9 @@ pub struct Counts {
 
 /// Surroundings that write down what they are asked.
 #[derive(Clone, Default)]
-struct Recorder {
-    asked: Vec<(u32, u64, u64)>,
+pub struct Recorder {
+    /// Map or device, key and flags of redirects.
+    pub asked: Vec<(u32, u64, u64)>,
     random: u32,
 }
 
@@ -81,14 +85,19 @@ struct Side {
 }
 
 impl Side {
+    fn together(&mut self, entry: ProgIdx, frames: &Together) -> Vec<together::Shown> {
+        self.memory.set_context(FIELDS);
+        let host = Helpers::new(&mut self.maps, &mut self.world);
+        self.code.with_runs(entry, &mut self.memory, host, LIMITS, frames)
+    }
+
     fn run(&mut self, entry: ProgIdx, frame: &[u8]) -> Shown {
         self.memory.packet_in(frame, HEADROOM, TAILROOM);
         let (_, data, end) = self.memory.packet().bounds();
         let buffer = self.memory.packet_buffer();
         buffer[..data as usize].fill(GUARD);
         buffer[end as usize..].fill(GUARD);
-        let fields = ContextFields { ingress_ifindex: 3, rx_queue_index: 1, egress_ifindex: 0 };
-        self.memory.set_context(fields);
+        self.memory.set_context(FIELDS);
         let mut host = Helpers::new(&mut self.maps, &mut self.world);
         let result = self.code.run(entry, &mut self.memory, &mut host, LIMITS);
         let packet = self.memory.packet();
@@ -139,27 +148,43 @@ impl Case {
             world: Recorder::default(),
         };
         let (mut reference, mut other) = (side(Engine::Reference), side(engine));
-        let lengths = bounds(&all[chosen]);
-        for number in 0..FRAMES {
+        let (lengths, entry) = (bounds(&all[chosen]), ProgIdx(chosen as u32));
+        let told = |number, frame: &[u8], told: String| {
+            let listing = changes(&self.object.programs[chosen].insns, &all[chosen]);
+            Some(format!("{told}\nframe {number}: {frame:02x?}\nchanged: {listing}"))
+        };
+        if random.below(2) == 0 {
+            let frames = Together::new((0..FRAMES / 2).map(|_| frame(random, &lengths)));
+            let (expected, shown) = (reference.together(entry, &frames), other.together(entry, &frames));
+            counts.runs += expected.len() as u64;
+            counts.faults += expected.iter().filter(|shown| shown.is_fault()).count() as u64;
+            if let Some(at) = expected.iter().zip(&shown).position(|(expected, shown)| expected != shown) {
+                let what = format!("in turn, right: {:x?}, this engine: {:x?}", expected[at], shown[at]);
+                return told(at, frames.frame(at), what);
+            }
+            return self.maps_differ(&reference, &other);
+        }
+        for number in 0..FRAMES as usize {
             let frame = frame(random, &lengths);
-            let entry = ProgIdx(chosen as u32);
             let (expected, shown) = (reference.run(entry, &frame), other.run(entry, &frame));
             counts.runs += 1;
             counts.faults += u64::from(expected.result.is_err());
             if expected != shown {
-                let listing = changes(&self.object.programs[chosen].insns, &all[chosen]);
-                let told = told(&expected, &shown);
-                return Some(format!("{told}\nframe {number}: {frame:02x?}\nchanged: {listing}"));
+                return told(number, &frame, difference(&expected, &shown));
             }
         }
-        (0..maps).map(MapIdx).find_map(|map| {
+        self.maps_differ(&reference, &other)
+    }
+
+    fn maps_differ(&self, reference: &Side, other: &Side) -> Option<String> {
+        (0..self.object.maps.len() as u32).map(MapIdx).find_map(|map| {
             let same = reference.memory.slab(map).all() == other.memory.slab(map).all();
             (!same).then(|| format!("the values of map {} differ after {FRAMES} frames", map.0))
         })
     }
 }
 
-fn told(expected: &Shown, shown: &Shown) -> String {
+fn difference(expected: &Shown, shown: &Shown) -> String {
     if expected.result != shown.result {
         return format!("right: {:x?}, this engine: {:x?}", expected.result, shown.result);
     }

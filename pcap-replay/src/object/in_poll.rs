@@ -73,13 +73,18 @@ impl<'s, 'c> UseRuns<Surroundings<'s, 'c>> for InPoll<'_, '_> {
         for i in self.from..self.poll.len() {
             let frame = self.poll.frame(i);
             runs.world().frame = frame.mark();
+            let mut ended = None;
             // As the last one, nearly always.
-            if last != frame.buffer() || !runs.packet_like_last(frame.with_meta()) {
+            if last == frame.buffer() {
+                ended = runs.run_like_last(frame.with_meta());
+            }
+            let ended = ended.unwrap_or_else(|| {
                 let linear = frame.linear();
                 runs.packet_in(linear.bytes, linear.meta, linear.headroom, linear.tailroom);
                 last = frame.buffer();
-            }
-            let ended = match runs.run() {
+                runs.run()
+            });
+            let ended = match ended {
                 Ok(ended) => ended,
                 Err(fault) => return Some((i, fault)),
             };

@@ -338,9 +338,12 @@ impl<'a, 'b> Emitter<'a, 'b> {
         if self.pc >= self.needs_until {
             return;
         }
-        for (at, offset) in FOUND.into_iter().enumerate() {
-            let value = self.memory_load(offset);
-            self.builder.def_var(self.found[at], value);
+        for (found, offset) in FOUND.into_iter().enumerate() {
+            let value = match offset {
+                memory::at::PACKET_BUFFER if self.source.plan.reads => self.vm_load(types::I64, at::PACKET),
+                _ => self.memory_load(offset),
+            };
+            self.builder.def_var(self.found[found], value);
         }
     }
 

@@ -119,6 +119,7 @@ impl Emitter<'_, '_> {
     /// The packet's byte at an address that is inside.
     fn packet_byte(&mut self, base: Value, off: i16, write: bool) -> Host {
         if write {
+            assert!(!self.source.plan.reads, "a plan has overlooked a store to the packet");
             let yes = self.builder.ins().iconst(types::I8, 1);
             let flags = self.flags(Part::Written);
             self.builder.ins().store(flags, yes, self.memory, memory::at::PACKET_DIRTY);
