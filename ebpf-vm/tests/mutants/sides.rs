@@ -154,7 +154,7 @@ impl Case {
             Some(format!("{told}\nframe {number}: {frame:02x?}\nchanged: {listing}"))
         };
         if random.below(2) == 0 {
-            let frames = Together::new((0..FRAMES / 2).map(|_| frame(random, &lengths)));
+            let frames = Together::new((0..FRAMES).map(|_| frame(random, &lengths)));
             let (expected, shown) = (reference.together(entry, &frames), other.together(entry, &frames));
             counts.runs += expected.len() as u64;
             counts.faults += expected.iter().filter(|shown| shown.is_fault()).count() as u64;

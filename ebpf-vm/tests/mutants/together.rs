@@ -13,15 +13,22 @@ const MARGIN: usize = 320;
 pub struct Together(Vec<Vec<u8>>);
 
 impl Together {
-    /// Each is given to the program twice.
+    /// Every other frame is made as long as the one before.
     pub fn new(frames: impl Iterator<Item = Vec<u8>>) -> Self {
-        let margin = [GUARD; MARGIN];
-        Self(frames.map(|frame| [&margin, frame.as_slice(), &margin].concat()).collect())
+        let (margin, mut last) = ([GUARD; MARGIN], None);
+        let frames = frames.map(|mut frame| {
+            match last.take() {
+                Some(len) => frame.resize(len, 1),
+                None => last = Some(frame.len()),
+            }
+            [&margin, frame.as_slice(), &margin].concat()
+        });
+        Self(frames.collect())
     }
 
     /// The frame of the run with this number.
     pub fn frame(&self, run: usize) -> &[u8] {
-        let all = &self.0[run / 2];
+        let all = &self.0[run];
         &all[MARGIN..all.len() - MARGIN]
     }
 }
@@ -52,7 +59,7 @@ impl UseRuns<Recorder> for &Together {
             let verdict = ended.map(xdpsim_vm::engine::Ended::verdict);
             Shown { verdict, packet, asked: std::mem::take(&mut runs.world().asked) }
         };
-        (0..2 * self.0.len()).map(run).collect()
+        (0..self.0.len()).map(run).collect()
     }
 }
 
