@@ -1,5 +1,7 @@
 //! Linking, maps by name, words and coverage on programs of a few instructions, without a compiler.
 
+mod in_turn;
+
 use xdpsim_devmap::{CpuId, Errno, IfIndex};
 
 use super::coverage::{Coverage, Hits};

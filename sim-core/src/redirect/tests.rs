@@ -141,8 +141,9 @@ impl XdpProgram for Chosen {
             let flags = Self::flags(&frame);
             // As many as end with the same redirect.
             let same = |frame: &FrameMut<'_>| Self::redirects(frame) && Self::flags(frame) == flags;
-            let keys: Vec<u64> =
-                (i..poll.len()).map_while(|i| Some(poll.frame(i)).filter(same).map(|f| Self::key(&f))).collect();
+            let keys: Vec<u64> = (i..poll.len())
+                .map_while(|i| Some(poll.frame(i)).filter(same).map(|f| Self::key(&f)))
+                .collect();
             if self.fast && !keys.is_empty() && ctx.redirects_in_stretches(MapId(1), flags) {
                 ctx.redirect_map_stretch(MapId(1), flags, i, &keys, out);
                 i += keys.len();
