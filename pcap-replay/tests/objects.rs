@@ -1,5 +1,7 @@
 //! Stock objects in the command: nothing but `--object`, faults, coverage, what is not modelled.
 
+use std::collections::BTreeSet;
+
 use crate::cli;
 #[path = "objects/multicast.rs"]
 mod multicast;
@@ -71,6 +73,39 @@ fn engines_agree() {
     }
     let said = folder.run("replay --object fwd.o --engine fast in.pcap");
     assert!(said.code == 2 && said.err.contains("there is no engine `fast`"), "{}", said.whole());
+}
+
+/// Polls of frames that end in every way, one after the other: the JIT carries redirects out together, and yet each frame
+/// finds what the one before has left.
+///
+/// Rule: HLP-04.a, HLP-12.a, HLP-19.a
+#[test]
+fn engines_agree_on_what_redirects_leave_behind() {
+    let folder = Folder::new();
+    folder.write("ends.o", std::fs::read(repository("pcap-replay/tests/objects/ends.o")).unwrap());
+    let lens: Vec<usize> = (0..3000).map(|number| if number % 50 < 9 { 300 } else { 64 }).collect();
+    folder.capture("in.pcap", &lens, 0);
+    let with = |engine: &str, more: &str| {
+        let run = format!("replay --object ends.o in.pcap --ports 4 --keys ifindex --engine {engine} {more}");
+        let said = folder.run(&run);
+        assert_eq!(said.code, 1, "{}", said.whole());
+        said.out
+    };
+    for more in ["--json", "--events -", "--json --timing asap"] {
+        let expected = with("reference", more);
+        for engine in xdpsim_vm::Engine::ALL {
+            assert_eq!(expected, with(engine.name(), more), "{engine} {more}");
+        }
+    }
+    let report = assert_balanced(&with("jit", "--json"));
+    let fates: BTreeSet<_> = report["fates"]
+        .as_array()
+        .expect("fates")
+        .iter()
+        .map(|end| &end["fate"])
+        .map(|fate| fate.as_str())
+        .collect();
+    assert!(fates.len() >= 8, "{fates:?}");
 }
 
 #[test]
