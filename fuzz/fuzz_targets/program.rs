@@ -8,13 +8,13 @@
 mod vm;
 
 use libfuzzer_sys::fuzz_target;
-use vm::{LIMITS, Surroundings, shown};
-use xdpsim_vm::engine::Code;
+use vm::{LIMITS, Surroundings, shown, slabs};
+use xdpsim_vm::engine::{Code, Runs, UseRuns};
 use xdpsim_vm::helpers::{Helpers, MapSet};
 use xdpsim_vm::load::btf::TypeId;
 use xdpsim_vm::load::{Initial, MapDef, MapSpec};
 use xdpsim_vm::memory::Slab;
-use xdpsim_vm::{Callback, HelperCall, HelperFault, Host, Insn, Memory, Outcome, ProgIdx, Program};
+use xdpsim_vm::{Callback, Fault, HelperCall, HelperFault, Host, Insn, Memory, Outcome, ProgIdx, Program};
 
 /// Maps of the runs with the real helpers: type, bytes of key and value, entries.
 const MAPS: [(u32, u32, u32, u32); 14] = [
@@ -113,13 +113,38 @@ fn with_anything(programs: &[Program], frame: &[u8]) {
     assert!(outside.chain(&slabs[1]).all(|byte| *byte == 0), "a write where nothing may be written");
 }
 
-fn with_helpers(programs: &[Program], memory: &Memory, maps: &MapSet) {
+fn with_helpers(programs: &[Program], memory: &Memory, maps: &MapSet, frame: &[u8]) {
     _ = vm::everywhere(|engine| {
         let (mut memory, mut maps, mut world) = (memory.clone(), maps.clone(), Surroundings::default());
         let code = Code::with_maps(programs.to_vec(), engine, &maps);
         let mut host = Helpers::new(&mut maps, &mut world);
-        shown(code.run(ProgIdx(0), &mut memory, &mut host, LIMITS), &memory)
+        let alone = shown(code.run(ProgIdx(0), &mut memory, &mut host, LIMITS), &memory);
+        let in_turn = code.with_runs(ProgIdx(0), &mut memory, host, LIMITS, InTurn(frame));
+        (alone, in_turn, slabs(&memory))
     });
+}
+
+/// Three frames of equal length, one after the other, as a poll has them.
+struct InTurn<'a>(&'a [u8]);
+
+/// Verdict or fault, and the packet if it was touched.
+type Ended = (Result<Option<u32>, Box<Fault>>, Option<Vec<u8>>);
+
+impl<W> UseRuns<W> for InTurn<'_> {
+    type Out = [Ended; 3];
+
+    fn use_runs(self, runs: &mut impl Runs<W>) -> Self::Out {
+        [1, 2, 3].map(|more| {
+            let frame: Vec<u8> = self.0.iter().map(|byte| byte.wrapping_add(more)).collect();
+            let ended = runs.run_like_last(&frame).unwrap_or_else(|| {
+                runs.packet_in(&frame, 0, HEADROOM, TAILROOM);
+                runs.run()
+            });
+            let packet = runs.memory().packet();
+            let touched = packet.is_dirty() || ended.is_err();
+            (ended.map(|ended| ended.verdict()), touched.then(|| packet.output().to_vec()))
+        })
+    }
 }
 
 fuzz_target!(|bytes: &[u8]| {
@@ -132,6 +157,6 @@ fuzz_target!(|bytes: &[u8]| {
     } else if let Some(programs) = programs(insns, MAPS.len() as u32) {
         let (mut memory, maps) = maps();
         memory.packet_in(&frame, HEADROOM, TAILROOM);
-        with_helpers(&programs, &memory, &maps);
+        with_helpers(&programs, &memory, &maps, &frame);
     }
 });

@@ -47,8 +47,12 @@ pub type Shown = (Result<u64, Box<Fault>>, Vec<u8>, (u32, u32, u32), Vec<Vec<u8>
 
 /// What is left in memory after a run that ended so.
 pub fn shown(r0: Result<u64, Box<Fault>>, memory: &Memory) -> Shown {
-    let slabs = (0..memory.maps()).map(|map| memory.slab(MapIdx(map)).all().to_vec()).collect();
-    (r0, memory.packet().buffer().to_vec(), memory.packet().bounds(), slabs)
+    (r0, memory.packet().buffer().to_vec(), memory.packet().bounds(), slabs(memory))
+}
+
+/// All values of maps.
+pub fn slabs(memory: &Memory) -> Vec<Vec<u8>> {
+    (0..memory.maps()).map(|map| memory.slab(MapIdx(map)).all().to_vec()).collect()
 }
 
 /// What all engines show, each on its own copy of everything: they must agree.
