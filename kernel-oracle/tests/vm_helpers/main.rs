@@ -47,7 +47,9 @@ impl Counts {
     fn check(&self, which: &str) {
         for (helper, [tuples, errors]) in &self.0 {
             let name = names::name(helper.cast_unsigned()).unwrap_or("?");
-            println!("{which}: bpf_{name}: {tuples} tuples, {errors} errors, on both alike");
+            need::compared(&format!(
+                "helpers, {which}: bpf_{name}: {tuples} tuples, {errors} errors, on both alike"
+            ));
         }
         for (helper, [tuples, errors]) in &self.0 {
             let enough = errors * ERRORS >= *tuples || WITHOUT_ERRORS.contains(helper);
