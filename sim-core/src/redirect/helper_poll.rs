@@ -32,15 +32,13 @@ impl<'a> Ctx<'a> {
         out: &mut Decided,
         key: impl Fn(&FrameMut<'_>) -> u64,
     ) {
-        let maps = self.maps;
-        match maps.get(map) {
-            Some(Map::Devmap(devmap)) if self.mutations.is_empty() => {
-                self.each(map, verdict, poll, out, key, |key| devmap.entry(key));
+        let mut keys = [0; STRETCH];
+        for from in (0..poll.len()).step_by(STRETCH) {
+            let keys = &mut keys[..STRETCH.min(poll.len() - from)];
+            for (i, slot) in (from..).zip(keys.iter_mut()) {
+                *slot = key(&poll.frame(i));
             }
-            Some(Map::DevmapHash(devmap)) if self.mutations.is_empty() => {
-                self.each(map, verdict, poll, out, key, |key| devmap.entry(key));
-            }
-            _ => self.each(map, verdict, poll, out, key, |_| None),
+            self.redirect_map_stretch(map, verdict, from, keys, out);
         }
     }
 
@@ -69,31 +67,13 @@ impl<'a> Ctx<'a> {
     ) -> usize {
         let maps = self.maps;
         match maps.get(map) {
-            Some(Map::Devmap(devmap)) => self.stretch(map, verdict, from, keys, out, |key| devmap.entry(key)),
-            Some(Map::DevmapHash(devmap)) => {
+            Some(Map::Devmap(devmap)) if self.mutations.is_empty() => {
+                self.stretch(map, verdict, from, keys, out, |key| devmap.entry(key))
+            }
+            Some(Map::DevmapHash(devmap)) if self.mutations.is_empty() => {
                 self.stretch(map, verdict, from, keys, out, |key| devmap.entry(key))
             }
             _ => self.stretch(map, verdict, from, keys, out, |_| None),
-        }
-    }
-
-    #[inline(always)]
-    fn each<'m>(
-        &mut self,
-        map: MapId,
-        verdict: u64,
-        poll: &mut PollFrames<'_>,
-        out: &mut Decided,
-        key: impl Fn(&FrameMut<'_>) -> u64,
-        entry: impl Fn(MapKey) -> Option<&'m Entry>,
-    ) {
-        let mut keys = [0; STRETCH];
-        for from in (0..poll.len()).step_by(STRETCH) {
-            let keys = &mut keys[..STRETCH.min(poll.len() - from)];
-            for (i, slot) in (from..).zip(keys.iter_mut()) {
-                *slot = key(&poll.frame(i));
-            }
-            self.stretch(map, verdict, from, keys, out, &entry);
         }
     }
 
